@@ -1,0 +1,1 @@
+"""OpenTelemetry for Django under django-prometheus's names, exact under any number of processes."""
