@@ -6,6 +6,7 @@ Definitions are checked when they are made, never while recording: a bad one rai
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -64,7 +65,8 @@ class Layout:
         _check_edges(f"layout {self.name!r}", self.edges)
         if self.kind is not Kind.HISTOGRAM and (self.edges or self.min_max or self.exemplars):
             raise SpecError(
-                f"layout {self.name!r}: edges, min_max and exemplars belong to a histogram, not to kind {self.kind.value!r}"
+                f"layout {self.name!r}: edges, min_max and exemplars belong to a histogram, "
+                f"not to kind {self.kind.value!r}"
             )
 
     @property
@@ -181,7 +183,8 @@ class Projection:
             for label in (*(source.rename.get(name, name) for name in self.family.labels), *source.where):
                 if label not in have:
                     raise SpecError(
-                        f"projection {self.family.name!r}: record {source.layout.name!r} has no label {label!r}; it has {have!r}"
+                        f"projection {self.family.name!r}: record {source.layout.name!r} has no label {label!r}; "
+                        f"it has {have!r}"
                     )
             histogram = self.family.type is FamilyType.HISTOGRAM
             if histogram and not set(self.family.buckets) <= set(source.layout.edges):
@@ -199,5 +202,5 @@ class Projection:
 def _check_edges(owner: str, edges: tuple[float, ...]) -> None:
     if not all(math.isfinite(edge) for edge in edges):
         raise SpecError(f"{owner}: edges {edges!r} must be finite (+Inf is implied)")
-    if any(low >= high for low, high in zip(edges, edges[1:], strict=False)):
+    if any(low >= high for low, high in itertools.pairwise(edges)):
         raise SpecError(f"{owner}: edges {edges!r} must rise strictly")

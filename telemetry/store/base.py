@@ -15,7 +15,7 @@ class Store(Protocol):
 
     lock: RLock
     """Held for every write. Re-entrant: a signal handler or finaliser may record while we do."""
-    cells: memoryview
+    cells: memoryview[float]
     """The value cells of this process, 8 bytes each, format "d"."""
 
     def table(self, layout: Layout) -> Table:

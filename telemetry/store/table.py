@@ -20,7 +20,7 @@ class Table:
     process forks, so no caller ever holds the memory of the parent.
     """
 
-    __slots__ = ("layout", "slots", "_store", "_edges", "_sum")
+    __slots__ = ("_edges", "_store", "_sum", "layout", "slots")
 
     def __init__(self, store: Store, layout: Layout) -> None:
         self.layout = layout
