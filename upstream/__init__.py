@@ -1,0 +1,1 @@
+"""Upstream: a revenue-intelligence service that ingests claims and warns when a payer drifts."""
