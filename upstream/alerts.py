@@ -1,0 +1,121 @@
+"""Alerts: which drift events deserve one, which are suppressed, and how they are delivered."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.utils import timezone
+
+from upstream import jobs, metrics
+from upstream.models import CRITICAL, Alert, AlertDelivery, Customer, DriftEvent, JobRun, severity_level
+
+
+class DeliveryError(Exception):
+    """An alert could not be delivered."""
+
+
+class NoRecipient(DeliveryError):
+    """Nobody is to be told: neither the customer nor the settings name an address."""
+
+
+def raise_for(event: DriftEvent) -> Alert | None:
+    """The alert on a drift event, or none below the threshold or when suppressed.
+
+    Suppressed as a duplicate: the same payer, drift type and last day were alerted before. By
+    cooldown: the same payer and drift type were alerted less than `UPSTREAM_ALERT_COOLDOWN_HOURS` ago.
+    To be called in a transaction, and to be followed by `measure` when it has committed.
+    """
+    if event.severity < settings.UPSTREAM_ALERT_THRESHOLD:
+        return None
+    earlier = Alert.objects.filter(
+        event__customer=event.customer, event__payer=event.payer, event__drift_type=event.drift_type
+    )
+    cooldown = datetime.timedelta(hours=settings.UPSTREAM_ALERT_COOLDOWN_HOURS)
+    if earlier.filter(event__window_end=event.window_end).exists():
+        event.suppressed = DriftEvent.Suppressed.DUPLICATE
+    elif earlier.filter(created_at__gt=timezone.now() - cooldown).exists():
+        event.suppressed = DriftEvent.Suppressed.COOLDOWN
+    if event.suppressed:
+        event.save(update_fields=["suppressed"])
+        return None
+    title, body = _words(event)
+    return Alert.objects.create(
+        event=event, customer=event.customer, severity=_severity(event.severity), title=title, body=body
+    )
+
+
+def measure(event: DriftEvent, alert: Alert | None) -> None:
+    """Record what became of an event: an alert, or none and why."""
+    if alert:
+        metrics.track_alert_created(event.product, alert.severity, event.customer.code)
+    elif event.suppressed:
+        metrics.track_alert_suppressed(event.product, event.suppressed, event.customer.code)
+
+
+def deliver(customer: Customer, alerts: Sequence[Alert]) -> None:
+    """Send alerts by e-mail, one job each; a failure is recorded with the alert and its job, and raises nothing."""
+    for alert in alerts:
+        try:
+            with jobs.run(JobRun.JobType.ALERT_PROCESSING, customer):
+                _deliver(alert)
+        except DeliveryError:
+            continue
+
+
+def _deliver(alert: Alert) -> None:
+    product, customer = alert.event.product, alert.customer
+    began = time.perf_counter()
+    error: Exception | None = None
+    try:
+        _send(alert)
+    except Exception as caught:  # noqa: BLE001 (whatever a mail backend raises is a failed delivery)
+        error = caught
+    error_type = type(error).__name__ if error else ""
+    AlertDelivery.objects.create(
+        alert=alert,
+        channel_type=AlertDelivery.Channel.EMAIL,
+        delivered=error is None,
+        error_type=error_type,
+        error=str(error)[:2000] if error else "",
+    )
+    alert.status = Alert.Status.FAILED if error else Alert.Status.DELIVERED
+    alert.save(update_fields=["status"])
+    metrics.track_alert_processing(product, time.perf_counter() - began)
+    if error is None:
+        metrics.track_alert_delivered(product, "email", customer.code)
+        return
+    metrics.track_alert_failed(product, "email", error_type, customer.code)
+    if isinstance(error, DeliveryError):
+        raise error
+    raise DeliveryError(f"alert {alert.pk}: {error_type}: {error}") from error
+
+
+def _send(alert: Alert) -> None:
+    recipients = [alert.customer.alert_email] if alert.customer.alert_email else settings.UPSTREAM_ALERT_RECIPIENTS
+    if not recipients:
+        raise NoRecipient(
+            f"alert {alert.pk}: nobody to tell; give customer {alert.customer.code!r} an alert_email "
+            "or set UPSTREAM_ALERT_RECIPIENTS"
+        )
+    send_mail(alert.title, alert.body, None, recipients)
+
+
+def _severity(score: float) -> str:
+    return Alert.Severity.CRITICAL if score >= CRITICAL else severity_level(score)
+
+
+def _words(event: DriftEvent) -> tuple[str, str]:
+    payer = event.payer.name
+    if event.drift_type == DriftEvent.DriftType.DENIAL_RATE:
+        title = f"{payer} denies more claims: {event.baseline:.1%} to {event.current:.1%}"
+    else:
+        title = f"{payer} pays later: median {event.baseline:g} to {event.current:g} days"
+    return title, (
+        f"{event.product} compared the claims that {payer} answered from {event.window_start} to {event.window_end} "
+        f"({event.current_size:,}) with the {event.baseline_size:,} before.\n"
+        f"Severity {event.severity:.2f}, effect size {event.effect:.2f}, p = {event.p_value:.2g}.\n"
+    )

@@ -1,0 +1,13 @@
+"""The Django app of the product."""
+
+from django.apps import AppConfig
+
+
+class UpstreamConfig(AppConfig):
+    """Declares the business metrics, so that `/metrics` shows them before their first value."""
+
+    name = "upstream"
+    verbose_name = "Upstream"
+
+    def ready(self) -> None:
+        from upstream import metrics  # noqa: F401

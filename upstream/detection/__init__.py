@@ -1,0 +1,5 @@
+"""Finds payers that drift: each payer's recent window against its own baseline."""
+
+from upstream.detection.service import Detection, detect
+
+__all__ = ["Detection", "detect"]

@@ -1,0 +1,104 @@
+"""One detection pass over a customer: compare, store the drift events, raise and deliver alerts."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import Count, Max
+from django.db.models.functions import Coalesce
+
+from upstream import alerts, jobs, metrics
+from upstream.detection.comparison import Answer, Finding, Windows, compare
+from upstream.models import Alert, Claim, Customer, DriftEvent, JobRun, severity_level
+
+PRODUCTS = {
+    DriftEvent.DriftType.PAYMENT_DELAY: "DelayGuard",
+    DriftEvent.DriftType.DENIAL_RATE: "DenialScope",
+}
+
+
+@dataclass(slots=True)
+class Detection:
+    """What a pass found: the days compared (None without answered claims), the events, the alerts raised."""
+
+    windows: Windows | None
+    events: list[DriftEvent] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+
+
+def detect(customer: Customer, end: datetime.date | None = None) -> Detection:
+    """Look for drift in the 30 days up to `end`; by default up to the last answer of a payer on file.
+
+    Alerts are delivered once the events are stored; a delivery that fails is recorded and fails
+    nothing here.
+    """
+    began = time.perf_counter()
+    with jobs.run(JobRun.JobType.DRIFT_DETECTION, customer) as job:
+        end = end or _last_answer(customer)
+        result = Detection(Windows.ending(end) if end else None)
+        if result.windows:
+            findings = compare(_answers(customer, result.windows), result.windows)
+            seconds = time.perf_counter() - began
+            with transaction.atomic(durable=True):
+                # Two passes at once would otherwise each raise the same alert.
+                Customer.objects.select_for_update().get(pk=customer.pk)
+                result.events = [_store(job, customer, finding, result.windows) for finding in findings]
+                raised = [alerts.raise_for(event) for event in result.events]
+            result.alerts = [alert for alert in raised if alert]
+            for product in PRODUCTS.values():
+                metrics.track_drift_computation(product, seconds)
+            for event, alert in zip(result.events, raised, strict=True):
+                _measure(event, customer)
+                alerts.measure(event, alert)
+    alerts.deliver(customer, result.alerts)
+    return result
+
+
+def _last_answer(customer: Customer) -> datetime.date | None:
+    answered = Claim.objects.filter(customer=customer, paid_date__isnull=False)
+    return answered.aggregate(last=Max("paid_date"))["last"]
+
+
+def _answers(customer: Customer, windows: Windows) -> Iterator[Answer]:
+    # A denial whose day the file does not tell counts on the day of its submission.
+    return (
+        Claim.objects.filter(customer=customer)
+        .exclude(paid_date=None, denied=False)
+        .annotate(answered=Coalesce("paid_date", "submitted_date"))
+        .filter(answered__range=(windows.baseline_start, windows.end))
+        .values_list("payer_id", "submitted_date", "answered", "denied")
+        .annotate(count=Count("pk"))
+        .order_by()
+        .iterator()
+    )
+
+
+def _store(job: JobRun, customer: Customer, finding: Finding, windows: Windows) -> DriftEvent:
+    return DriftEvent.objects.create(
+        job=job,
+        customer=customer,
+        payer_id=finding.payer_id,
+        product=PRODUCTS[finding.drift_type],
+        drift_type=finding.drift_type,
+        severity=finding.severity,
+        baseline=finding.baseline,
+        current=finding.current,
+        baseline_size=finding.baseline_size,
+        current_size=finding.current_size,
+        effect=finding.effect,
+        p_value=finding.p_value,
+        window_start=windows.recent_start,
+        window_end=windows.end,
+    )
+
+
+def _measure(event: DriftEvent, customer: Customer) -> None:
+    metrics.track_drift_event(event.product, event.drift_type, event.severity, customer.code)
+    if event.drift_type == DriftEvent.DriftType.PAYMENT_DELAY:
+        metrics.track_payment_delay_signal(severity_level(event.severity), customer.code)
+    else:
+        metrics.track_denial_signal("rate_change", customer.code)

@@ -1,0 +1,140 @@
+"""One file, one job, one transaction: it is stored as a whole or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import PurePath
+from typing import BinaryIO
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+
+from upstream import jobs, metrics
+from upstream.ingestion.reader import FileRejected, Record, read, shorten
+from upstream.ingestion.scoring import Tally
+from upstream.ingestion.validation import Check, Reason, Verdict, validate
+from upstream.models import Claim, ClaimBatch, Customer, JobRun, Payer, QualityScore, RejectedRow
+
+CHUNK = 900
+"""Rows per step; below 999, the number of parameters that every SQLite takes in one query."""
+_PROGRESS_SECONDS = 600
+_CACHE_PREFIX = "ingest_progress"
+
+
+def ingest(customer: Customer, stream: BinaryIO, filename: str) -> ClaimBatch:
+    """Store the good rows of a claims file and the bad ones with their reasons, and score the batch.
+
+    The batch is a success when every row was stored, a failure when none was, else partial.
+
+    Raises:
+        FileRejected: the file as a whole is unusable; nothing but the failed batch with its error is stored.
+        django.db.DatabaseError: likewise, when the database fails.
+    """
+    batch = ClaimBatch.objects.create(customer=customer, filename=PurePath(filename).name[:255])
+    began = time.perf_counter()
+    tally = Tally()
+    try:
+        with jobs.run(JobRun.JobType.DATA_SYNC, customer):
+            try:
+                with transaction.atomic(durable=True):
+                    scores = _store(batch, stream, tally)
+            except BaseException as error:
+                _fail(batch, tally, error)
+                raise
+    finally:
+        metrics.track_ingestion_processing(customer.code, time.perf_counter() - began)
+    _measure(batch, tally, scores)
+    return batch
+
+
+def progress(batch: ClaimBatch) -> int:
+    """How many rows of a batch have been read so far."""
+    if batch.status != ClaimBatch.Status.PROCESSING:
+        return batch.row_count
+    rows = cache.get(_key(batch.pk))
+    (metrics.track_cache_miss if rows is None else metrics.track_cache_hit)(_CACHE_PREFIX)
+    return rows or 0
+
+
+def _store(batch: ClaimBatch, stream: BinaryIO, tally: Tally) -> dict[str, float]:
+    # Where transactions run side by side, the lock keeps two files of a customer from storing one claim twice.
+    customer = Customer.objects.select_for_update().get(pk=batch.customer_id)
+    payers = dict(Payer.objects.values_list("code", "pk"))
+    today = timezone.localdate()
+    records = read(stream)
+    while chunk := list(itertools.islice(records, CHUNK)):
+        judged = [(record, validate(record, customer.code, payers, today)) for record in chunk]
+        _refuse_duplicates(judged, batch)
+        for _, verdict in judged:
+            tally.add(verdict)
+        Claim.objects.bulk_create(
+            Claim(customer=customer, batch=batch, **verdict.claim) for _, verdict in judged if not verdict.reasons
+        )
+        RejectedRow.objects.bulk_create(_rejected(batch, *pair) for pair in judged if pair[1].reasons)
+        cache.set(_key(batch.pk), tally.rows, _PROGRESS_SECONDS)
+    scores = tally.scores()
+    QualityScore.objects.bulk_create(
+        QualityScore(batch=batch, metric_type=name, score=score) for name, score in scores.items()
+    )
+    batch.row_count, batch.accepted_count = tally.rows, tally.accepted
+    batch.rejected_count = tally.rows - tally.accepted
+    if batch.accepted_count == 0:
+        batch.status = ClaimBatch.Status.FAILED
+    else:
+        batch.status = ClaimBatch.Status.PARTIAL if batch.rejected_count else ClaimBatch.Status.SUCCESS
+    batch.finished_at = timezone.now()
+    batch.save()
+    return scores
+
+
+def _fail(batch: ClaimBatch, tally: Tally, error: BaseException) -> None:
+    batch.status = ClaimBatch.Status.FAILED
+    batch.error = str(error) if isinstance(error, FileRejected) else type(error).__name__
+    batch.row_count = batch.accepted_count = batch.rejected_count = 0
+    batch.finished_at = timezone.now()
+    batch.save()
+    metrics.track_ingestion(batch.customer.code, tally.rows, "failed")
+
+
+def _refuse_duplicates(judged: list[tuple[Record, Verdict]], batch: ClaimBatch) -> None:
+    ids = {verdict.claim["claim_id"] for _, verdict in judged if not verdict.reasons}
+    # Claims of this file's earlier chunks are found here too: they are in the same transaction.
+    stored = dict(
+        Claim.objects.filter(customer_id=batch.customer_id, claim_id__in=ids).values_list("claim_id", "batch_id")
+    )
+    for _, verdict in judged:
+        if verdict.reasons:
+            continue
+        claim_id = verdict.claim["claim_id"]
+        if claim_id in stored:
+            where = "this file" if stored[claim_id] == batch.pk else "an earlier file"
+            verdict.reasons.append(Reason("claim_id", Check.DUPLICATE, claim_id, f"an id that is not in {where} yet"))
+        else:
+            stored[claim_id] = batch.pk
+
+
+def _rejected(batch: ClaimBatch, record: Record, verdict: Verdict) -> RejectedRow:
+    # A NUL is what PostgreSQL cannot store.
+    row = {name: shorten(value.replace("\0", "\\0"), 200) for name, value in record.values.items()}
+    reasons = [
+        {name: text.replace("\0", "\\0") for name, text in reason.as_json().items()} for reason in verdict.reasons
+    ]
+    return RejectedRow(batch=batch, line_number=record.line, row=row, reasons=reasons)
+
+
+def _measure(batch: ClaimBatch, tally: Tally, scores: dict[str, float]) -> None:
+    customer = batch.customer.code
+    if batch.accepted_count:
+        metrics.track_ingestion(customer, batch.accepted_count, batch.status)
+    if batch.rejected_count:
+        metrics.track_ingestion(customer, batch.rejected_count, "failed")
+    for check, count in tally.failures.items():
+        metrics.track_data_quality_check_failed(str(check), check.severity, customer, count)
+    for name, score in scores.items():
+        metrics.track_data_quality_score(customer, name, score)
+
+
+def _key(batch_id: int) -> str:
+    return f"{_CACHE_PREFIX}:{batch_id}"

@@ -1,0 +1,34 @@
+"""`manage.py detect_drift --customer CODE`: one detection pass."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from upstream.detection import detect
+from upstream.management.customers import find_customer
+
+
+class Command(BaseCommand):
+    help = "Compares each payer's last 30 days with the 90 before, and raises alerts on drift."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--customer", required=True, help="code of the customer to look at")
+        parser.add_argument("--end", type=datetime.date.fromisoformat, help="last day compared (default: last on file)")
+
+    def handle(self, *args: Any, customer: str, end: datetime.date | None, **options: Any) -> None:
+        result = detect(find_customer(customer), end)
+        if result.windows is None:
+            self.stdout.write("no answered claims on file: nothing to compare")
+            return
+        self.stdout.write(
+            f"{result.windows.recent_start} to {result.windows.end}: "
+            f"{len(result.events)} drift events, {len(result.alerts)} alerts"
+        )
+        for event in result.events:
+            self.stdout.write(
+                f"  {event.payer.code} {event.drift_type}: {event.baseline:.4g} to {event.current:.4g}, "
+                f"severity {event.severity:.2f}{', suppressed: ' + event.suppressed if event.suppressed else ''}"
+            )

@@ -1,0 +1,12 @@
+"""For a developer's machine: no secrets needed, mail goes to the console."""
+
+import os
+
+from upstream.settings.base import *  # noqa: F403
+from upstream.settings.base import _env
+
+DEBUG = _env.boolean("DJANGO_DEBUG", False)
+SECRET_KEY = "dev-only-not-a-secret"  # noqa: S105
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+UPSTREAM_UPLOAD_TOKEN = os.environ.get("UPSTREAM_UPLOAD_TOKEN", "")
+UPSTREAM_ALERT_RECIPIENTS = ["operators@localhost"]

@@ -1,0 +1,14 @@
+"""For pytest: an in-memory database (or `DATABASE_URL`), mail kept in memory."""
+
+import os
+
+from upstream.settings.base import *  # noqa: F403
+from upstream.settings.base import _env
+
+SECRET_KEY = "test-only-not-a-secret"  # noqa: S105
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+if not os.environ.get("DATABASE_URL"):
+    DATABASES = {"default": _env.database(VAR_DIR, {"DATABASE_URL": "sqlite://:memory:"})}  # noqa: F405
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+UPSTREAM_ALERT_RECIPIENTS = ["operators@example.com"]
