@@ -1,0 +1,37 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+
+class NoSkip:
+    """Turns every skip into a failure: where everything can be installed, a skipped test proves nothing."""
+
+    @staticmethod
+    def _refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+            report.outcome = "failed"
+            report.longrepr = f"skipped, which CI does not allow: {reason}"
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self._refuse(report)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        self._refuse(report)
+        return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Registered as a plugin, so that it holds for the product's tests too.
+    if os.environ.get("CI"):
+        config.pluginmanager.register(NoSkip(), "no-skip")
