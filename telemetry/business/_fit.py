@@ -1,0 +1,122 @@
+"""What may be recorded: labels that are members of an enum or bounded strings, and numbers in a range."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import get_args
+
+from telemetry.errors import SpecError
+
+
+class Reason(StrEnum):
+    """Why a measurement was dropped."""
+
+    WRONG_LABELS = "wrong_labels"
+    UNKNOWN_VALUE = "unknown_value"
+    NOT_A_STRING = "not_a_string"
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    NOT_PRINTABLE = "not_printable"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_FINITE = "not_finite"
+    OUT_OF_RANGE = "out_of_range"
+    FAILED = "failed"
+
+
+class Unfit(ValueError):
+    """A value cannot be recorded; the detail names the offender, what was given and what is valid."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The bounds of an open label: characters in a value, and values that are expected."""
+
+    length: int
+    values: int
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label: `values` are all that is valid, or empty where any text up to `length` characters is.
+
+    `budget` is how many values are expected.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    length: int
+    budget: int
+
+    @classmethod
+    def of(cls, owner: str, name: str, annotation: object) -> Label:
+        """Read a label from its annotation: an enum of strings, or `Annotated[str, Text(...)]`.
+
+        Raises:
+            SpecError: the annotation is neither.
+        """
+        if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+            values = tuple(member.value for member in annotation)
+            return cls(name, values, max(map(len, values)), len(values))
+        for extra in get_args(annotation):
+            if isinstance(extra, Text):
+                return cls(name, (), extra.length, extra.values)
+        raise SpecError(
+            f"business metric {owner!r}: label {name!r} is annotated {annotation!r}; "
+            "give a StrEnum or Annotated[str, Text(...)]"
+        )
+
+    def check(self, given: object) -> str:
+        """The value as a plain string.
+
+        Raises:
+            Unfit: it is not one of the valid values.
+        """
+        if not isinstance(given, str):
+            raise Unfit(Reason.NOT_A_STRING, f"label {self.name!r} is {shorten(given)}; valid: a string")
+        text = str.__str__(given)
+        if self.values:
+            if text not in self.values:
+                raise Unfit(
+                    Reason.UNKNOWN_VALUE, f"label {self.name!r} is {shorten(text)}; valid: {', '.join(self.values)}"
+                )
+        elif not text:
+            raise Unfit(Reason.EMPTY, f"label {self.name!r} is empty; valid: 1 to {self.length} characters")
+        elif len(text) > self.length:
+            raise Unfit(
+                Reason.TOO_LONG,
+                f"label {self.name!r} is {shorten(text)} ({len(text)} characters); valid: up to {self.length}",
+            )
+        elif not text.isprintable():
+            raise Unfit(Reason.NOT_PRINTABLE, f"label {self.name!r} is {shorten(text)}; valid: printable characters")
+        return text
+
+
+def shorten(given: object) -> str:
+    """At most 60 characters of what was given, for a message."""
+    try:
+        text = ascii(given[:60] if isinstance(given, str) else given)
+    except Exception:  # noqa: BLE001
+        return f"a {type(given).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def check_number(given: object, low: float, high: float) -> float:
+    """The number given.
+
+    Raises:
+        Unfit: it is not an int or a float, not finite, or not in the range.
+    """
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise Unfit(Reason.NOT_A_NUMBER, f"value {shorten(given)}; valid: an int or a float")
+    if given != given or given in (math.inf, -math.inf):
+        raise Unfit(Reason.NOT_FINITE, f"value {given!r}; valid: a finite number")
+    if not low <= given <= high:
+        raise Unfit(Reason.OUT_OF_RANGE, f"value {shorten(given)}; valid: {low:g} to {high:g}")
+    return given

@@ -1,0 +1,288 @@
+"""What a declaration refuses, what a recording drops, and what mypy sees."""
+
+from __future__ import annotations
+
+import decimal
+import logging
+import math
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+
+from telemetry.business import DROPPED, _declare, alerts, drift, jobs, measures, quality
+from telemetry.business._declare import Counter, Histogram, counter, histogram
+from telemetry.business._fit import Text
+from telemetry.business.alerts import ALERT_CREATED, Severity
+from telemetry.business.labels import Product
+from telemetry.errors import SpecError
+from telemetry.tests.business.harness import FAMILIES, Scrape, scrape
+
+
+@pytest.fixture
+def page() -> Iterator[Scrape]:
+    with scrape() as found:
+        yield found
+
+
+class TestContract:
+    def test_declares_the_families_and_the_count_of_the_dropped(self):
+        declared = {measure.family.name for measure in measures().values()}
+        assert {*FAMILIES, "telemetry_measurements_dropped_total"} == declared
+
+    @pytest.mark.parametrize("name", FAMILIES)
+    def test_the_stock_exporter_shows_name_type_labels_and_buckets(self, name: str, page: Scrape):
+        kind, labels, *buckets = FAMILIES[name]
+        (measure,) = (each for each in measures().values() if each.family.name == name)
+        values = {key: label.values[0] if label.values else "some" for key, label in measure.labels.items()}
+
+        measure.offer(1, **values)
+
+        family = page.families()[name]
+        assert kind == family.type
+        assert measure.family.help == family.documentation
+        assert {frozenset(labels.split())} == {frozenset(sample.labels) - {"le"} for sample in family.samples}
+        edges = [float(sample.labels["le"]) for sample in family.samples if sample.name.endswith("_bucket")]
+        assert ([*buckets, math.inf] if buckets else []) == edges
+        assert (kind, tuple(labels.split()), tuple(buckets)) == (
+            measure.family.type,
+            measure.family.labels,
+            measure.family.buckets,
+        )
+
+    @pytest.mark.parametrize(
+        ("values", "given"),
+        [
+            ("low medium high critical", alerts.Severity),
+            ("email slack webhook", alerts.Channel),
+            ("cooldown duplicate noise_pattern", alerts.Suppression),
+            ("payment_delay denial_rate adjustment_pattern code_mapping_change ar_aging", drift.DriftType),
+            ("low medium high", drift.SeverityLevel),
+            ("rate_change pattern_shift", drift.DenialSignal),
+            ("completeness accuracy timeliness consistency", quality.QualityMetric),
+            ("warning error critical", quality.CheckSeverity),
+            ("success failed partial", quality.IngestionStatus),
+            ("drift_detection report_generation data_sync data_export alert_processing", jobs.JobType),
+        ],
+    )
+    def test_the_label_values_are_the_known_set(self, values: str, given: type):
+        assert set(values.split()) == {member.value for member in given}
+
+    def test_each_has_an_owner_a_question_and_a_budget(self):
+        for measure in measures().values():
+            assert measure.owner, measure.name
+            assert measure.question.endswith("?"), measure.name
+            assert 0 < measure.series_budget <= 2000, measure.name
+
+    def test_the_budget_is_what_the_labels_can_make(self):
+        assert 5 * 200 == jobs.BACKGROUND_JOB_STARTED.series_budget
+
+
+class TestRecording:
+    def test_adds_up(self, page: Scrape):
+        labels = {"product": Product.DRIFTWATCH, "severity": Severity.HIGH, "customer_id": "c1"}
+        ALERT_CREATED.add(**labels)
+        ALERT_CREATED.add(2, **labels)
+        assert 3 == page.value("upstream_alert_created_total", product="DriftWatch", severity="high", customer_id="c1")
+
+    def test_a_score_keeps_the_last_value(self, page: Scrape):
+        for score in (0.5, 0.0, 1.0, 0.25):
+            quality.DATA_QUALITY_SCORE.set(score, customer_id="c1", metric_type=quality.QualityMetric.ACCURACY)
+        assert 0.25 == page.value("upstream_data_quality_score", customer_id="c1", metric_type="accuracy")
+
+    @pytest.mark.parametrize(
+        ("reason", "value", "labels"),
+        [
+            ("unknown_value", 1, {"severity": "urgent"}),
+            ("unknown_value", 1, {"severity": ""}),
+            ("not_a_string", 1, {"severity": None}),
+            ("not_a_string", 1, {"customer_id": 1}),
+            ("not_a_string", 1, {"customer_id": b"c1"}),
+            ("empty", 1, {"customer_id": ""}),
+            ("too_long", 1, {"customer_id": "c" * 65}),
+            ("not_printable", 1, {"customer_id": "c\n1"}),
+            ("not_printable", 1, {"customer_id": "\ud800"}),
+            ("wrong_labels", 1, {"payer": "p"}),
+            ("not_a_number", "1", {}),
+            ("not_a_number", True, {}),
+            ("not_a_number", None, {}),
+            ("not_a_number", decimal.Decimal(1), {}),
+            ("not_finite", math.nan, {}),
+            ("not_finite", math.inf, {}),
+            ("out_of_range", -1, {}),
+            ("out_of_range", 10**400, {}),
+        ],
+    )
+    def test_drops_counts_and_logs_once_what_does_not_fit(self, reason, value, labels, page: Scrape, caplog):
+        fitting = {"product": "DriftWatch", "severity": "high", "customer_id": "c1"}
+        for _ in range(3):
+            ALERT_CREATED.offer(value, **fitting | labels)
+
+        samples = page.samples()
+        dropped = ("telemetry_measurements_dropped_total", "upstream_alert_created_total", reason)
+        assert {dropped: 3} == {(name, *(v for _, v in sorted(pairs))): v for (name, pairs), v in samples.items()}
+        (record,) = caplog.records
+        assert logging.WARNING == record.levelno
+        assert record.getMessage().startswith(f"upstream_alert_created_total: measurement dropped ({reason}): ")
+        assert "valid: " in record.getMessage()
+        assert len(record.getMessage()) < 300
+
+    def test_takes_the_longest_text(self, page: Scrape):
+        ALERT_CREATED.offer(1, product="DriftWatch", severity="high", customer_id="é" * 64)
+        assert 1 == page.value(
+            "upstream_alert_created_total", product="DriftWatch", severity="high", customer_id="é" * 64
+        )
+
+    def test_a_failing_instrument_hurts_nobody(self, page: Scrape, monkeypatch, caplog):
+        def fail(value, labels):
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr(ALERT_CREATED, "_record", fail)
+        ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.LOW, customer_id="c1")
+        assert 1 == page.value(
+            "telemetry_measurements_dropped_total", family="upstream_alert_created_total", reason="failed"
+        )
+        assert "RuntimeError('broken')" in caplog.text
+        monkeypatch.setattr(DROPPED, "_record", fail)
+        ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.LOW, customer_id="c1")
+
+    def test_a_value_that_cannot_be_shown_hurts_nobody(self, page: Scrape):
+        class Hostile:
+            def __repr__(self) -> str:
+                raise RuntimeError
+
+        ALERT_CREATED.offer(Hostile(), product=Hostile())
+        assert 1 == page.value(
+            "telemetry_measurements_dropped_total", family="upstream_alert_created_total", reason="not_a_number"
+        )
+
+
+class TestDeclaration:
+    @pytest.fixture(autouse=True)
+    def forget(self, monkeypatch):
+        monkeypatch.setattr(_declare, "_measures", dict(_declare._measures))
+
+    def test_refuses_a_taken_name(self):
+        def labels(*, product: Product) -> None:
+            """Help."""
+
+        with pytest.raises(SpecError, match="'upstream_alert_created' is declared twice"):
+            counter("upstream_alert_created", owner="o", question="?")(labels)
+
+    def test_refuses_a_missing_help(self):
+        def labels(*, product: Product) -> None:
+            pass
+
+        with pytest.raises(SpecError, match="'some': the help is missing"):
+            counter("some", owner="o", question="?")(labels)
+
+    def test_refuses_a_positional_label(self):
+        def labels(product: Product) -> None:
+            """Help."""
+
+        with pytest.raises(SpecError, match="label 'product' must be keyword-only"):
+            counter("some", owner="o", question="?")(labels)
+
+    def test_refuses_an_unbounded_label(self):
+        def labels(*, product: str) -> None:
+            """Help."""
+
+        with pytest.raises(SpecError, match=r"label 'product' is annotated .* give a StrEnum or Annotated"):
+            counter("some", owner="o", question="?")(labels)
+
+    def test_refuses_buckets_that_fall(self):
+        def labels(*, product: Product) -> None:
+            """Help."""
+
+        with pytest.raises(SpecError, match="must rise strictly"):
+            histogram("some", 2, 1, owner="o", question="?")(labels)
+
+    def test_reads_the_signature(self):
+        def labels(*, product: Product, text: Annotated[str, Text(length=3, values=7)]) -> None:
+            """Help."""
+
+        made = counter("some", owner="o", question="?")(labels)
+        assert isinstance(made, Counter)
+        assert not isinstance(made, Histogram)
+        assert ("product", "text") == made.family.labels
+        assert "some_total" == made.family.name
+        assert 21 == made.series_budget
+
+
+class TestRegistration:
+    def test_telemetry_alone_declares_and_makes_none(self):
+        script = """
+            import sys, telemetry, opentelemetry.metrics as m
+            from opentelemetry.metrics._internal import _PROXY_METER_PROVIDER as proxy
+            made = lambda: [i._name for meter in proxy._meters for i in meter._instruments]
+            assert "telemetry.business" not in sys.modules
+            import telemetry.business
+            assert made() == [], made()
+            telemetry.business.register_all()
+            assert len(made()) == 25, made()
+        """
+        _python(script)
+
+    def test_instruments_bind_to_a_provider_set_later(self):
+        script = """
+            from telemetry.business import register_all, alerts, labels
+            register_all()
+            from opentelemetry import metrics
+            from opentelemetry.sdk.metrics import MeterProvider
+            from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+            reader = InMemoryMetricReader()
+            metrics.set_meter_provider(MeterProvider([reader]))
+            alerts.ALERT_PROCESSING.record(0.3, product=labels.Product.DELAYGUARD)
+            data = reader.get_metrics_data()
+            (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
+            (point,) = metric.data.data_points
+            assert metric.name == "upstream_alert_processing_seconds", metric.name
+            assert point.attributes == {"product": "DelayGuard"}, point.attributes
+            assert point.explicit_bounds == (0.1, 0.5, 1, 2, 5, 10, 30, 60), point.explicit_bounds
+            assert tuple(point.bucket_counts) == (0, 1, 0, 0, 0, 0, 0, 0, 0), point.bucket_counts
+        """
+        _python(script)
+
+
+class TestTyping:
+    def test_mypy_accepts_the_right_call_and_rejects_the_wrong_ones(self, tmp_path: Path):
+        snippet = tmp_path / "snippet.py"
+        snippet.write_text(
+            textwrap.dedent(
+                """\
+                from telemetry.business.alerts import ALERT_CREATED, ALERT_PROCESSING, Severity
+                from telemetry.business.labels import Product
+                ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id="1")
+                ALERT_CREATED.add(2, product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id="1")
+                ALERT_PROCESSING.record(0.5, product=Product.DRIFTWATCH)
+                ALERT_CREATED.add(product="DriftWatch", severity=Severity.HIGH, customer_id="1")
+                ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.HIGH)
+                ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id=1)
+                ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id="1", payer="p")
+                ALERT_CREATED.add("2", product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id="1")
+                ALERT_CREATED.record(1, product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id="1")
+                ALERT_PROCESSING.record(product=Product.DRIFTWATCH)
+                """
+            )
+        )
+        root = Path(__file__).parents[3]
+        found = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(snippet)],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        wrong = [int(line.split(":")[1]) for line in found.stdout.splitlines() if ": error: " in line]
+        assert [6, 7, 8, 9, 10, 11, 12] == wrong, found.stdout + found.stderr
+
+
+def _python(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
+    )
+    assert 0 == done.returncode, done.stderr
