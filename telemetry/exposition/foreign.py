@@ -1,0 +1,47 @@
+"""The metrics that a project registered with prometheus_client itself, beside ours.
+
+They stay prometheus_client's own `Metric`s and are written by its own encoders: infos, state
+sets, summaries, timestamps and all are exactly what they were without us.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.registry import Collector
+
+_logger = logging.getLogger("telemetry.exposition")
+
+
+class ForeignMetrics:
+    """Reads a registry's collectors, but for those that `skip` says yes to (our own, the process's)."""
+
+    def __init__(self, registry: CollectorRegistry, skip: Callable[[Collector], bool]) -> None:
+        self._registry = registry
+        self._skip = skip
+        self._reported: set[int] = set()
+
+    def collect(self) -> list[Metric]:
+        """What the collectors give now. One that raises is left out with all its metrics, and logged once."""
+        metrics: list[Metric] = []
+        target = self._registry.get_target_info()
+        if target:
+            info = Metric("target", "Target metadata", "info")
+            info.add_sample("target_info", target, 1)
+            metrics.append(info)
+        # `registry.collect()` is one generator over all collectors: the first to raise would end it.
+        with self._registry._lock:
+            collectors = list(self._registry._collector_to_names)
+        for collector in collectors:
+            try:
+                if not self._skip(collector):
+                    metrics += list(collector.collect())
+            except Exception:
+                if id(collector) not in self._reported:
+                    self._reported.add(id(collector))
+                    _logger.exception(
+                        "a collector is left out of the page, it raised: %s", type(collector).__qualname__
+                    )
+        return metrics
