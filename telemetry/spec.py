@@ -150,7 +150,9 @@ class Source:
     """One stored record as an input of a projection.
 
     `rename` maps an exposed label to the record's label where the two names differ.
-    `where` keeps only series whose label has one of the values. `sign` is +1 or -1.
+    `values` maps an exposed label's recorded values to the shown ones; others are shown as they are.
+    `where` keeps only series whose label has one of the values, `unless` only those whose has none.
+    `sign` is +1 or -1.
     """
 
     layout: Layout
@@ -159,6 +161,8 @@ class Source:
     where: Mapping[str, frozenset[str]] = field(default_factory=dict)
     sign: int = 1
     part: Part = Part.ALL
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unless: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +184,18 @@ class Projection:
     def __post_init__(self) -> None:
         for source in self.sources:
             have = source.layout.labels
-            for label in (*(source.rename.get(name, name) for name in self.family.labels), *source.where):
+            shown = (source.rename.get(name, name) for name in self.family.labels)
+            for label in (*shown, *source.where, *source.unless):
                 if label not in have:
                     raise SpecError(
                         f"projection {self.family.name!r}: record {source.layout.name!r} has no label {label!r}; "
                         f"it has {have!r}"
+                    )
+            for label in source.values:
+                if label not in self.family.labels:
+                    raise SpecError(
+                        f"projection {self.family.name!r}: values are given for label {label!r}; "
+                        f"the family has {self.family.labels!r}"
                     )
             histogram = self.family.type is FamilyType.HISTOGRAM
             if histogram and not set(self.family.buckets) <= set(source.layout.edges):

@@ -1,0 +1,25 @@
+"""The layer's own health as families."""
+
+from __future__ import annotations
+
+from telemetry.catalogue import own as catalogue
+from telemetry.projections import evaluate_all
+from telemetry.samples import FamilySamples, Reading
+
+
+def families(reading: Reading, *, degraded: bool) -> list[FamilySamples]:
+    """Drops, overflows and the state of the store over one read.
+
+    `degraded` tells whether this process counts in its own memory only.
+    """
+    states = {
+        catalogue.SEGMENTS: len(reading.processes),
+        catalogue.FILES: reading.files,
+        catalogue.BYTES: reading.bytes,
+        catalogue.DEGRADED: int(degraded),
+        catalogue.SERVING_ANCHORS: reading.serving_anchors,
+        catalogue.CORRUPT: reading.corrupt,
+        catalogue.CONFLICTS: reading.conflicts,
+    }
+    gauges = [FamilySamples(family, [((), float(value))]) for family, value in states.items()]
+    return [*evaluate_all(catalogue.PROJECTIONS, reading), *gauges]
