@@ -97,6 +97,8 @@ class Reading:
     """Files skipped because they do not hold what their header promises."""
     files: int = 0
     bytes: int = 0
+    lost: float = 0.0
+    """Measurements that found no room (a full disk, too many series), of all processes, the dead included."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,40 @@
 """The shared store: every process writes its own segment, a reader sums them all (see README.md)."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
 from telemetry.store.base import Store
 from telemetry.store.memory import MemoryStore
 from telemetry.store.table import Table
 
-__all__ = ["MemoryStore", "Store", "Table"]
+try:
+    from telemetry.store.mapped import MappedStore
+except ModuleNotFoundError as missing:  # no fcntl on this system
+    if missing.name != "fcntl":
+        raise
+    _shared = False
+else:
+    _shared = True
+
+__all__ = ["MappedStore", "MemoryStore", "Store", "Table", "open_store"]
+
+
+def open_store(
+    identity: Sequence[str], directory: str | os.PathLike[str] | None = None, *, private: bool = False
+) -> Store:
+    """The store of a service; nothing is made on disk before the first record.
+
+    `identity` tells this service from others of the same user on this machine; `directory` names the
+    place itself instead. A `private` store is temporary and only this process and its children have it.
+    """
+    if not _shared:
+        return MemoryStore("this system has no file locks (fcntl): each process counts for itself")
+    from telemetry.store.directory import Directory, locate
+    from telemetry.store.directory import private as private_directory
+
+    if directory is not None:
+        return MappedStore(Directory(Path(directory).absolute()))
+    return MappedStore(private_directory() if private else locate(identity))

@@ -15,6 +15,8 @@ class Store(Protocol):
 
     lock: RLock
     """Held for every write. Re-entrant: a signal handler or finaliser may record while we do."""
+    degraded: str
+    """Why this process's counts are in its own memory only; empty where all is well."""
     cells: memoryview[float]
     """The value cells of this process, 8 bytes each, format "d"."""
 
@@ -22,7 +24,7 @@ class Store(Protocol):
         """The table of this layout, the same one at every call.
 
         Raises:
-            SpecError: this process already has another layout of the same name.
+            SpecError: this process already has another layout of the same name, or it has too many edges.
         """
 
     def bind(self, table: Table, key: Key) -> int:
@@ -30,6 +32,12 @@ class Store(Protocol):
 
     def write_exemplar(self, table: Table, slot: int, bucket: int, exemplar: Exemplar) -> None:
         """Keep the newest exemplar of a bucket; called under `lock`."""
+
+    def attach(self) -> None:
+        """Get everything ready to record, at a moment when waiting hurts nobody; again changes nothing."""
+
+    def serve(self) -> None:
+        """Tell the other processes that this one answers scrapes."""
 
     def read(self) -> Reading:
         """Merge the cells of all processes. Takes no lock that a writer of another process waits for."""

@@ -11,25 +11,39 @@ from threading import RLock
 from telemetry.errors import SpecError
 from telemetry.samples import Exemplar, Key, ProcessInfo, Reading, TableReading
 from telemetry.spec import Kind, Layout
+from telemetry.store import _fork
+from telemetry.store.layout import check_width
 from telemetry.store.table import Table
 
 
 class MemoryStore:
-    """Keeps this process's series only; nothing is shared, nothing survives."""
+    """Keeps this process's series only; nothing is shared, nothing survives.
 
-    def __init__(self) -> None:
+    `degraded` says why there is no shared store, empty where none is wanted.
+    """
+
+    def __init__(self, degraded: str = "") -> None:
+        self.degraded = degraded
+        self._tables: dict[str, Table] = {}
+        self._serves = False
+        self._start = time.time()
+        self._instance = str(uuid.uuid4())
+        self._begin()
+        _fork.watch(self)
+
+    def _begin(self) -> None:
         self.lock = RLock()
         self.cells = memoryview(bytearray(8 * 64)).cast("d")
         self._used = 0
-        self._tables: dict[str, Table] = {}
         self._exemplars: dict[tuple[str, int], dict[int, Exemplar]] = {}
-        self._start = time.time()
-        self._instance = str(uuid.uuid4())
+        for table in self._tables.values():
+            table.slots.clear()
 
     def table(self, layout: Layout) -> Table:
         with self.lock:
             table = self._tables.get(layout.name)
             if table is None:
+                check_width(layout)
                 table = self._tables[layout.name] = Table(self, layout)
             elif table.layout != layout:
                 raise SpecError(f"layout {layout.name!r} is already {table.layout!r}; it cannot be {layout!r} too")
@@ -66,7 +80,22 @@ class MemoryStore:
                     if found:
                         reading.exemplars[key] = dict(found)
                 tables[name] = reading
-        return Reading(1, self._start, self._instance, tables, (ProcessInfo(os.getpid(), 0, 1),))
+        return Reading(1, self._start, self._instance, tables, (ProcessInfo(os.getpid(), 0, 1),), int(self._serves))
+
+    def attach(self) -> None:
+        pass
+
+    def serve(self) -> None:
+        self._serves = True
 
     def close(self) -> None:
         pass
+
+    def before_fork(self) -> None:
+        self.lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        self.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        self._begin()
