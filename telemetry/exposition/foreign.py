@@ -37,7 +37,7 @@ class ForeignMetrics:
         for collector in collectors:
             try:
                 if not self._skip(collector):
-                    metrics += list(collector.collect())
+                    metrics += [_checked(metric) for metric in collector.collect()]
             except Exception:
                 if id(collector) not in self._reported:
                     self._reported.add(id(collector))
@@ -45,3 +45,9 @@ class ForeignMetrics:
                         "a collector is left out of the page, it raised: %s", type(collector).__qualname__
                     )
         return metrics
+
+
+def _checked(metric: object) -> Metric:
+    if not isinstance(metric, Metric):
+        raise TypeError(f"collect() gave {metric!r}, which is not a prometheus_client Metric")
+    return metric
