@@ -20,7 +20,7 @@ JSON = "json"
 def key_of(attributes: Mapping[str, Any]) -> Key:
     """The key of an attribute set, whatever the order of its attributes."""
     return tuple(
-        (name, str(value)) if isinstance(value, str) else (name, json.dumps(_plain(value)), JSON)
+        (name, str.__str__(value)) if isinstance(value, str) else (name, json.dumps(_plain(value)), JSON)
         for name, value in sorted(attributes.items())
     )
 

@@ -15,8 +15,9 @@ from telemetry.sdk.streams import Stream
 from telemetry.spec import Kind
 from telemetry.store.base import Store
 
-_EXACT = frozenset({str, int, float, bool})
-"""Types whose values are equal only if they are one attribute value, their types being compared too."""
+_SCALARS = (str, int, float)
+_EXACT = frozenset({*_SCALARS, bool})
+"""Types whose values are one attribute value if they are equal and of one type."""
 
 
 class Recorder:
@@ -63,7 +64,7 @@ class Recorder:
         if self._keys is not None:
             attributes = {name: value for name, value in attributes.items() if name in self._keys}
         types = tuple(map(type, attributes.values()))
-        if not _EXACT.issuperset(types):
+        if not _EXACT.issuperset(types) and not all(issubclass(each, _SCALARS) for each in types):
             return self._admit(key_of(attributes))[0]
         seen = (types, *attributes.items())
         known = self._cache.get(seen)

@@ -89,11 +89,11 @@ def identify(instrument: Instrument) -> Identity:
     for kind, cls in INSTRUMENTS.items():
         if isinstance(instrument, cls):
             return Identity(
-                scope=instrument.instrumentation_scope,  # type: ignore[attr-defined]
+                scope=instrument.instrumentation_scope,
                 kind=kind,
-                name=instrument.name,  # type: ignore[attr-defined]
-                unit=instrument.unit,  # type: ignore[attr-defined]
-                description=instrument.description,  # type: ignore[attr-defined]
+                name=instrument.name,
+                unit=instrument.unit,
+                description=instrument.description,
                 advisory=advisory_of(instrument),
             )
     raise TypeError(f"instrument {instrument!r} is not one of the SDK's {', '.join(INSTRUMENTS)}")
@@ -131,7 +131,7 @@ def stream_of(identity: Identity, match: Match, scope: Scope, *, exemplars: bool
             kind=_kind(identity, shape),
             edges=edges,
             min_max=histogram and match.min_max,
-            exemplars=histogram and exemplars,
+            exemplars=exemplars and shape is Shape.HISTOGRAM,
         ),
         keys=match.keys,
         stored=not identity.observable or scope is Scope.PROCESS,
@@ -164,7 +164,7 @@ def _name(identity: Identity, match: Match, what: str) -> str:
         (identity.kind, identity.name, identity.unit, identity.description, identity.advisory),
         (match.view_name, keys, what),
     )
-    return PREFIX + json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return PREFIX + json.dumps(fields, separators=(",", ":"))
 
 
 def identity_of(name: str) -> Identity:
