@@ -109,7 +109,7 @@ def _gunicorn(environ: dict[str, str], port: int) -> Iterator[subprocess.Popen[b
         # A session of its own: Ctrl-C reaches the demo alone, which then stops this one child.
         server = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "gunicorn", "hello_world.wsgi", "--workers=2", f"--bind={HOST}:{port}",
-             f"--timeout={UPLOAD_SECONDS}"],
+             f"--timeout={UPLOAD_SECONDS}", "--no-control-socket"],
             cwd=ROOT, env=environ, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:

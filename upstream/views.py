@@ -8,10 +8,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, JsonResponse
-from django.http.multipartparser import MultiPartParserError
-from django.http.request import UnreadablePostError
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
@@ -20,7 +17,7 @@ from upstream.detection import detect
 from upstream.ingestion import FileRejected, ingest, progress
 from upstream.ingestion.reader import shorten
 from upstream.models import Alert, ClaimBatch, Customer, DriftEvent
-from upstream.uploads import CappedUploadHandler
+from upstream.uploads import UploadRefused, received
 
 View = Callable[[HttpRequest], JsonResponse]
 
@@ -60,23 +57,18 @@ def api(method: str) -> Callable[[View], View]:
 @api("POST")
 def upload_claims(request: HttpRequest) -> JsonResponse:
     """`POST /claims/upload/`, multipart: `customer` (a code) and `file` (CSV). 201 with the batch."""
-    handler = CappedUploadHandler(settings.UPSTREAM_MAX_UPLOAD_BYTES)
-    request.upload_handlers = [handler]
     try:
-        given, upload = request.POST.get("customer"), request.FILES.get("file")
-    except (MultiPartParserError, UnreadablePostError, BadRequest) as error:
-        raise ApiError(400, f"the body cannot be read as multipart/form-data: {error}") from error
-    if handler.exceeded:
-        raise ApiError(
-            413, f"the file is larger than {handler.limit:,} bytes (UPSTREAM_MAX_UPLOAD_BYTES); send it in parts"
-        )
-    customer = _customer(request, given, "claims_upload")
-    if upload is None or upload.file is None:
-        raise ApiError(400, "the field 'file' is missing: send a CSV file as multipart/form-data")
-    try:
-        batch = ingest(customer, upload.file, upload.name or "upload.csv")
+        with received(request, settings.UPSTREAM_MAX_UPLOAD_BYTES) as (fields, files):
+            customer = _customer(request, fields.get("customer"), "claims_upload")
+            upload = files.get("file")
+            if upload is None:
+                raise ApiError(400, "the field 'file' is missing: send a CSV file as multipart/form-data")
+            name = upload.name or "upload.csv"
+            batch = ingest(customer, upload.file, name)
+    except UploadRefused as error:
+        raise ApiError(error.status, str(error)) from error
     except FileRejected as error:
-        raise ApiError(400, f"{shorten(upload.name or 'file')}: {error}") from error
+        raise ApiError(400, f"{shorten(name)}: {error}") from error
     scores = {score.metric_type: round(score.score, 4) for score in batch.scores.all()}
     rejected = batch.rejected_rows.order_by("line_number")[:20]
     return JsonResponse(

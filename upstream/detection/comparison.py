@@ -12,8 +12,8 @@ from upstream.models import DriftEvent
 
 RECENT_DAYS = 30
 BASELINE_DAYS = 90
-ALPHA = 0.01
-"""The chance of any false alarm in one pass over all payers and both tests."""
+ALPHA = 0.001
+"""The chance of any false alarm in one pass over all payers and both tests: with a pass a day, one in years."""
 MIN_CLAIMS = 50
 """Answered claims (paid claims for the delay) that each window needs before a payer is judged."""
 MIN_EXPECTED = 5

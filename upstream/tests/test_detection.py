@@ -80,15 +80,16 @@ class TestCompare:
         assert [] == compare(quiet + [claim for day in outside for claim in self.claims(999, 999, day)], WINDOWS)
 
     @pytest.mark.parametrize(
-        "recent",
+        ("baseline", "recent"),
         [
-            pytest.param((24, 49), id="too few claims"),
-            pytest.param((25, 1000), id="fewer denials"),
-            pytest.param((105, 1000), id="not worth telling"),
+            pytest.param((80, 1000), (24, 49), id="too few claims"),
+            pytest.param((25, 49), (900, 1000), id="too few before"),
+            pytest.param((80, 1000), (25, 1000), id="fewer denials"),
+            pytest.param((8_000, 100_000), (2_100, 20_000), id="not worth telling"),
         ],
     )
-    def test_no_finding_on_denials(self, recent: tuple[int, int]) -> None:
-        assert [] == compare(self.claims(80, 1000, WINDOWS.baseline_start) + self.claims(*recent, END), WINDOWS)
+    def test_no_finding_on_denials(self, baseline: tuple[int, int], recent: tuple[int, int]) -> None:
+        assert [] == compare(self.claims(*baseline, WINDOWS.baseline_start) + self.claims(*recent, END), WINDOWS)
 
     def test_no_finding_where_too_few_denials_are_expected(self) -> None:
         # 0 of 50 to 6 of 50: the approximation does not hold with 3 expected.
@@ -98,8 +99,8 @@ class TestCompare:
         assert [] == compare(self.claims(0, 90, WINDOWS.baseline_start, 20) + self.claims(0, 90, END, 10), WINDOWS)
 
     def test_what_one_payer_alone_would_show_is_lost_among_many(self) -> None:
-        # 8 % to 12.5 % of 400: p = 0.003, below 0.01 alone and above 0.01 / 40.
-        weak = self.claims(80, 1000, WINDOWS.baseline_start) + self.claims(50, 400, END)
+        # 8 % to 14.25 % of 400: p = 0.0002, below 0.001 / 2 (its own two tests), above 0.001 / 42.
+        weak = self.claims(80, 1000, WINDOWS.baseline_start) + self.claims(57, 400, END)
         quiet = [
             claim
             for payer in range(1, 21)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from upstream import generator, views
 from upstream.ingestion import ingest
@@ -101,6 +102,27 @@ class TestUpload:
         answer = web.post(UPLOAD, b"nonsense", content_type="multipart/form-data; boundary=")
         assert 400 == answer.status_code
         assert "cannot be read as multipart/form-data" in answer.json()["error"]
+
+    def test_body_that_was_cut_off(self, web: Client, customer: Customer) -> None:
+        content = stream(*(line(claim_id=f"C-{number}") for number in range(9))).getvalue()
+        body = encode_multipart(BOUNDARY, {"customer": "mercy", "file": file(content)})
+        # The cut is at the end of a row: the part that came looks whole.
+        came = body[: body.index(b"mercy,aetna,C-5")]
+        environ = {
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": MULTIPART_CONTENT,
+            "wsgi.input": io.BytesIO(came),
+        }
+        answer = web.generic("POST", UPLOAD, **environ)
+        assert 400 == answer.status_code
+        assert f"cut off on its way: {len(came):,} of {len(body):,} bytes" in answer.json()["error"]
+        assert 0 == Claim.objects.count()
+
+    def test_nothing_is_left_on_disk(self, web: Client, customer: Customer, tmp_path: Path, settings: Any) -> None:
+        settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+        for name in ("mercy", "nobody"):
+            web.post(UPLOAD, {"customer": name, "file": file(stream(line()).getvalue()), "other": file(b"x")})
+        assert [] == list(tmp_path.iterdir())
 
     def test_other_method(self, web: Client) -> None:
         answer = web.get(UPLOAD)
