@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import Instrument
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
@@ -19,7 +20,7 @@ from telemetry.sdk.flows import Flow, flow_of_family, flow_of_stream
 from telemetry.sdk.observables import SECONDS, Observables
 from telemetry.sdk.points import Baseline, metrics_data
 from telemetry.sdk.recorder import Recorder
-from telemetry.sdk.streams import PREFIX, Identity, Stream, identify, identity_of, stream_of
+from telemetry.sdk.streams import PREFIX, Identity, Shape, Stream, identify, identity_of, stream_of
 from telemetry.spec import Family
 from telemetry.store.base import Store
 
@@ -128,10 +129,12 @@ class StoreConsumer(MeasurementConsumer):
             seconds = min(SECONDS, timeout_millis / 1000)
             self.publish(seconds)
             reading = self._store.read()
-            empty = bool(getattr(metric_reader, "shows_empty", False))
             flows = self.flows(reading, state.resolver, seconds)
             flows += [flow for samples in (self._extra or _nothing)(reading) if (flow := flow_of_family(samples))]
-            return metrics_data(flows, reading, metric_reader, state.baseline, self.config.resource, empty=empty)
+            page = isinstance(metric_reader, PrometheusMetricReader)
+            if page:  # HELP and TYPE are wanted without data too; the exporter fails on exponential histograms
+                flows = [flow for flow in flows if flow.shape is not Shape.EXPONENTIAL]
+            return metrics_data(flows, reading, metric_reader, state.baseline, self.config.resource, empty=page)
         except Exception as error:  # noqa: BLE001 - a periodic reader's thread would end for good
             self._report(f"reader {type(metric_reader).__name__}", error)
             return None

@@ -21,9 +21,6 @@ class StorePrometheusReader(PrometheusMetricReader):
     in the registry, for those who render the registry and must skip it.
     """
 
-    shows_empty = True
-    """Metrics without points are wanted too: their HELP and TYPE are shown."""
-
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         super().__init__(disable_target_info=True, scope_info_enabled=False, registry=CollectorRegistry())
         self._public = registry
