@@ -29,6 +29,19 @@ HEADERS = {
         "text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
         TEXT,
     ),
+    "Prometheus 3.3": (
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        "application/openmetrics-text;version=0.0.1;escaping=allow-utf-8;q=0.5,"
+        "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+        "text/plain;version=0.0.4;escaping=allow-utf-8;q=0.3,*/*;q=0.2",
+        OPENMETRICS,
+    ),
+    "Prometheus 3, underscores": (
+        "application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,"
+        "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=underscores;q=0.3,"
+        "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+        OPENMETRICS,
+    ),
     "Prometheus 3": (
         "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
         "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
