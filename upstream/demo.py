@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
-DIRECTORY = ROOT / "var" / "demo"
 HOST = "127.0.0.1"
 CUSTOMER = "demo"
 UPLOAD_SECONDS = 600
@@ -54,26 +53,27 @@ def main() -> int:
 
 def _run(port: int, rows: int, seed: int, *, once: bool) -> None:
     _need_free(port)
-    DIRECTORY.mkdir(parents=True, exist_ok=True)
-    for stale in DIRECTORY.glob("upstream.sqlite3*"):
+    # By port, so that two demos at once share neither database nor numbers.
+    directory = ROOT / "var" / "demo" / str(port)
+    directory.mkdir(parents=True, exist_ok=True)
+    database, claims, log = directory / "upstream.sqlite3", directory / "claims.csv", directory / "gunicorn.log"
+    for stale in directory.glob(f"{database.name}*"):
         stale.unlink()
     environ = {
-        # A service of its own, so that its numbers are not added to those of another one of this checkout.
-        "OTEL_SERVICE_NAME": "upstream-demo",
         **os.environ,
+        "OTEL_SERVICE_NAME": f"upstream-demo-{port}",
         "DJANGO_SETTINGS_MODULE": "upstream.settings.dev",
-        "DATABASE_URL": f"sqlite:///{urllib.parse.quote(str(DIRECTORY / 'upstream.sqlite3'))}",
+        "DATABASE_URL": f"sqlite:///{urllib.parse.quote(str(database))}",
         "UPSTREAM_UPLOAD_TOKEN": "",
         "PYTHONUNBUFFERED": "1",
     }
-    claims = DIRECTORY / "claims.csv"
-    _step(f"migrating SQLite ({DIRECTORY / 'upstream.sqlite3'})")
+    _step(f"migrating SQLite ({database})")
     _manage(environ, "migrate", "--verbosity=0")
     _step(f"generating {rows:,} claims")
     _manage(environ, "generate_claims", f"--rows={rows}", f"--seed={seed}", f"--customer={CUSTOMER}",
             "--drift-payer=humana", "--register", f"--out={claims}")  # fmt: skip
     _step(f"starting gunicorn with 2 workers on http://{HOST}:{port}")
-    with _gunicorn(environ, port) as server:
+    with _gunicorn(environ, port, log) as server:
         _step(f"uploading {claims.name}, {claims.stat().st_size:,} bytes")
         batch = _upload(port, claims)
         scores = ", ".join(f"{name} {score:.3f}" for name, score in batch["scores"].items())
@@ -103,8 +103,7 @@ def _run(port: int, rows: int, seed: int, *, once: bool) -> None:
 
 
 @contextmanager
-def _gunicorn(environ: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    log = DIRECTORY / "gunicorn.log"
+def _gunicorn(environ: dict[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
         # A session of its own: Ctrl-C reaches the demo alone, which then stops this one child.
         server = subprocess.Popen(  # noqa: S603
