@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.business import _declare, register_all
 
-FAMILIES = {
+FAMILIES: dict[str, tuple[Any, ...]] = {
     "upstream_alert_created_total": ("counter", "product severity customer_id"),
     "upstream_alert_delivered_total": ("counter", "product channel_type customer_id"),
     "upstream_alert_failed_total": ("counter", "product channel_type error_type customer_id"),

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 
-from telemetry.business import DROPPED, _declare, alerts, drift, jobs, measures, quality
+from telemetry.business import DROPPED, _declare, alerts, drift, jobs, measures, quality, reports
 from telemetry.business._declare import Counter, Histogram, counter, histogram
 from telemetry.business._fit import Text
 from telemetry.business.alerts import ALERT_CREATED, Severity
@@ -30,12 +31,12 @@ def page() -> Iterator[Scrape]:
 
 
 class TestContract:
-    def test_declares_the_families_and_the_count_of_the_dropped(self):
+    def test_declares_the_families_and_the_count_of_the_dropped(self) -> None:
         declared = {measure.family.name for measure in measures().values()}
         assert {*FAMILIES, "telemetry_measurements_dropped_total"} == declared
 
     @pytest.mark.parametrize("name", FAMILIES)
-    def test_the_stock_exporter_shows_name_type_labels_and_buckets(self, name: str, page: Scrape):
+    def test_the_stock_exporter_shows_name_type_labels_and_buckets(self, name: str, page: Scrape) -> None:
         kind, labels, *buckets = FAMILIES[name]
         (measure,) = (each for each in measures().values() if each.family.name == name)
         values = {key: label.values[0] if label.values else "some" for key, label in measure.labels.items()}
@@ -66,30 +67,35 @@ class TestContract:
             ("completeness accuracy timeliness consistency", quality.QualityMetric),
             ("warning error critical", quality.CheckSeverity),
             ("success failed partial", quality.IngestionStatus),
+            (
+                "missing_required_field invalid_format out_of_range referential_integrity duplicate_record",
+                quality.Check,
+            ),
+            ("drift_summary payment_analysis denial_analysis quality_dashboard", reports.ReportType),
+            ("DriftWatch DelayGuard DenialScope", Product),
             ("drift_detection report_generation data_sync data_export alert_processing", jobs.JobType),
         ],
     )
-    def test_the_label_values_are_the_known_set(self, values: str, given: type):
+    def test_the_label_values_are_the_known_set(self, values: str, given: type[StrEnum]) -> None:
         assert set(values.split()) == {member.value for member in given}
 
-    def test_each_has_an_owner_a_question_and_a_budget(self):
+    def test_each_has_an_owner_a_question_and_a_budget(self) -> None:
         for measure in measures().values():
             assert measure.owner, measure.name
             assert measure.question.endswith("?"), measure.name
             assert 0 < measure.series_budget <= 2000, measure.name
 
-    def test_the_budget_is_what_the_labels_can_make(self):
+    def test_the_budget_is_what_the_labels_can_make(self) -> None:
         assert 5 * 200 == jobs.BACKGROUND_JOB_STARTED.series_budget
 
 
 class TestRecording:
-    def test_adds_up(self, page: Scrape):
-        labels = {"product": Product.DRIFTWATCH, "severity": Severity.HIGH, "customer_id": "c1"}
-        ALERT_CREATED.add(**labels)
-        ALERT_CREATED.add(2, **labels)
+    def test_adds_up(self, page: Scrape) -> None:
+        ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id="c1")
+        ALERT_CREATED.add(2, product=Product.DRIFTWATCH, severity=Severity.HIGH, customer_id="c1")
         assert 3 == page.value("upstream_alert_created_total", product="DriftWatch", severity="high", customer_id="c1")
 
-    def test_a_score_keeps_the_last_value(self, page: Scrape):
+    def test_a_score_keeps_the_last_value(self, page: Scrape) -> None:
         for score in (0.5, 0.0, 1.0, 0.25):
             quality.DATA_QUALITY_SCORE.set(score, customer_id="c1", metric_type=quality.QualityMetric.ACCURACY)
         assert 0.25 == page.value("upstream_data_quality_score", customer_id="c1", metric_type="accuracy")
@@ -117,7 +123,9 @@ class TestRecording:
             ("out_of_range", 10**400, {}),
         ],
     )
-    def test_drops_counts_and_logs_once_what_does_not_fit(self, reason, value, labels, page: Scrape, caplog):
+    def test_drops_counts_and_logs_once_what_does_not_fit(
+        self, reason: str, value: object, labels: dict[str, object], page: Scrape, caplog: pytest.LogCaptureFixture
+    ) -> None:
         fitting = {"product": "DriftWatch", "severity": "high", "customer_id": "c1"}
         for _ in range(3):
             ALERT_CREATED.offer(value, **fitting | labels)
@@ -131,14 +139,16 @@ class TestRecording:
         assert "valid: " in record.getMessage()
         assert len(record.getMessage()) < 300
 
-    def test_takes_the_longest_text(self, page: Scrape):
+    def test_takes_the_longest_text(self, page: Scrape) -> None:
         ALERT_CREATED.offer(1, product="DriftWatch", severity="high", customer_id="é" * 64)
         assert 1 == page.value(
             "upstream_alert_created_total", product="DriftWatch", severity="high", customer_id="é" * 64
         )
 
-    def test_a_failing_instrument_hurts_nobody(self, page: Scrape, monkeypatch, caplog):
-        def fail(value, labels):
+    def test_a_failing_instrument_hurts_nobody(
+        self, page: Scrape, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(value: float, labels: object) -> None:
             raise RuntimeError("broken")
 
         monkeypatch.setattr(ALERT_CREATED, "_record", fail)
@@ -150,7 +160,7 @@ class TestRecording:
         monkeypatch.setattr(DROPPED, "_record", fail)
         ALERT_CREATED.add(product=Product.DRIFTWATCH, severity=Severity.LOW, customer_id="c1")
 
-    def test_a_value_that_cannot_be_shown_hurts_nobody(self, page: Scrape):
+    def test_a_value_that_cannot_be_shown_hurts_nobody(self, page: Scrape) -> None:
         class Hostile:
             def __repr__(self) -> str:
                 raise RuntimeError
@@ -163,45 +173,45 @@ class TestRecording:
 
 class TestDeclaration:
     @pytest.fixture(autouse=True)
-    def forget(self, monkeypatch):
+    def forget(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_declare, "_measures", dict(_declare._measures))
 
-    def test_refuses_a_taken_name(self):
+    def test_refuses_a_taken_name(self) -> None:
         def labels(*, product: Product) -> None:
             """Help."""
 
         with pytest.raises(SpecError, match="'upstream_alert_created' is declared twice"):
             counter("upstream_alert_created", owner="o", question="?")(labels)
 
-    def test_refuses_a_missing_help(self):
+    def test_refuses_a_missing_help(self) -> None:
         def labels(*, product: Product) -> None:
             pass
 
         with pytest.raises(SpecError, match="'some': the help is missing"):
             counter("some", owner="o", question="?")(labels)
 
-    def test_refuses_a_positional_label(self):
+    def test_refuses_a_positional_label(self) -> None:
         def labels(product: Product) -> None:
             """Help."""
 
         with pytest.raises(SpecError, match="label 'product' must be keyword-only"):
             counter("some", owner="o", question="?")(labels)
 
-    def test_refuses_an_unbounded_label(self):
+    def test_refuses_an_unbounded_label(self) -> None:
         def labels(*, product: str) -> None:
             """Help."""
 
         with pytest.raises(SpecError, match=r"label 'product' is annotated .* give a StrEnum or Annotated"):
             counter("some", owner="o", question="?")(labels)
 
-    def test_refuses_buckets_that_fall(self):
+    def test_refuses_buckets_that_fall(self) -> None:
         def labels(*, product: Product) -> None:
             """Help."""
 
         with pytest.raises(SpecError, match="must rise strictly"):
             histogram("some", 2, 1, owner="o", question="?")(labels)
 
-    def test_reads_the_signature(self):
+    def test_reads_the_signature(self) -> None:
         def labels(*, product: Product, text: Annotated[str, Text(length=3, values=7)]) -> None:
             """Help."""
 
@@ -214,7 +224,7 @@ class TestDeclaration:
 
 
 class TestRegistration:
-    def test_telemetry_alone_declares_and_makes_none(self):
+    def test_telemetry_alone_declares_and_makes_none(self) -> None:
         script = """
             import sys, telemetry, opentelemetry.metrics as m
             from opentelemetry.metrics._internal import _PROXY_METER_PROVIDER as proxy
@@ -227,7 +237,7 @@ class TestRegistration:
         """
         _python(script)
 
-    def test_instruments_bind_to_a_provider_set_later(self):
+    def test_instruments_bind_to_a_provider_set_later(self) -> None:
         script = """
             from telemetry.business import register_all, alerts, labels
             register_all()
@@ -249,7 +259,7 @@ class TestRegistration:
 
 
 class TestTyping:
-    def test_mypy_accepts_the_right_call_and_rejects_the_wrong_ones(self, tmp_path: Path):
+    def test_mypy_accepts_the_right_call_and_rejects_the_wrong_ones(self, tmp_path: Path) -> None:
         snippet = tmp_path / "snippet.py"
         snippet.write_text(
             textwrap.dedent(

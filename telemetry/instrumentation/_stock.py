@@ -1,0 +1,36 @@
+"""What is asked of the stock instrumentors: which conventions they follow, and whether they are in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry.instrumentation._semconv import (
+    _OpenTelemetrySemanticConventionStability,
+    _OpenTelemetryStabilitySignalType,
+    _StabilityMode,
+)
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.semconv.schemas import Schemas
+
+HTTP = _OpenTelemetryStabilitySignalType.HTTP
+DATABASE = _OpenTelemetryStabilitySignalType.DATABASE
+HTTP_SCHEMA = Schemas.V1_21_0.value
+DATABASE_SCHEMA = Schemas.V1_25_0.value
+"""The schemas that the stock instrumentors name for the stable conventions."""
+NO_METERS = NoOpMeterProvider()
+"""For the stock metrics, in place of which we have our own."""
+
+_STABLE = {HTTP: _StabilityMode.HTTP, DATABASE: _StabilityMode.DATABASE}
+
+
+def conventions(signal: _OpenTelemetryStabilitySignalType) -> _StabilityMode:
+    """Stable ones, unless `OTEL_SEMCONV_STABILITY_OPT_IN` asks for both; it has no word for the old ones alone."""
+    stability: Any = _OpenTelemetrySemanticConventionStability
+    stability._initialize()
+    mode: _StabilityMode = stability._get_opentelemetry_stability_opt_in_mode(signal)
+    return _STABLE[signal] if mode is _StabilityMode.DEFAULT else mode
+
+
+def is_in(stock: Any) -> bool:
+    """Whether a stock instrumentor has been switched on, by `opentelemetry-instrument` or by hand."""
+    return bool(stock().is_instrumented_by_opentelemetry)
