@@ -52,21 +52,8 @@ class Encoder(ABC):
         What clashes with the name of something before it, and what cannot be written, is left out
         and logged once; the rest of the page stands.
         """
-        unique: dict[str, FamilySamples] = {}
-        for samples in families:
-            if samples.family.name in unique:
-                self._leave_out(samples.family.name, "another family has its name")
-            else:
-                unique[samples.family.name] = samples
-        others: list[Metric] = []
-        taken: set[str] = set()
-        for metric in foreign:
-            names = _foreign_names(metric)
-            if names.isdisjoint(unique) and names.isdisjoint(taken):
-                others.append(metric)
-                taken |= names
-            else:
-                self._leave_out(metric.name, "another family has its name")
+        unique = self._unique(families)
+        others, taken = self._beside(unique, foreign)
         declared = self._declare(unique, taken)
         kept: dict[tuple[Family, str], dict[Labels, Prefixes]] = {}
         room = self._limit
@@ -82,6 +69,26 @@ class Encoder(ABC):
                 kept[samples.family, declared[name][1]] = prefixes
         self._kept = kept
         return b"".join(("".join(lines).encode("utf-8", "replace"), *self._foreign(others), self.end))
+
+    def _unique(self, families: Iterable[FamilySamples]) -> dict[str, FamilySamples]:
+        unique: dict[str, FamilySamples] = {}
+        for samples in families:
+            if unique.setdefault(samples.family.name, samples) is not samples:
+                self._leave_out(samples.family.name, "another family has its name")
+        return unique
+
+    def _beside(self, ours: Mapping[str, FamilySamples], foreign: Iterable[Metric]) -> tuple[list[Metric], set[str]]:
+        """The foreign metrics that clash with nothing, and their names."""
+        others: list[Metric] = []
+        taken: set[str] = set()
+        for metric in foreign:
+            names = _foreign_names(metric)
+            if names.isdisjoint(ours) and names.isdisjoint(taken):
+                others.append(metric)
+                taken |= names
+            else:
+                self._leave_out(metric.name, "another family has its name")
+        return others, taken
 
     @abstractmethod
     def _declare(self, families: Mapping[str, FamilySamples], foreign: Set[str]) -> dict[str, tuple[str, str]]:
