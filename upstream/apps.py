@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig
 
+from telemetry import runtime
+from telemetry.business import declared
+
 
 class UpstreamConfig(AppConfig):
     """Declares the business metrics, so that `/metrics` shows them before their first value."""
@@ -10,4 +13,6 @@ class UpstreamConfig(AppConfig):
     verbose_name = "Upstream"
 
     def ready(self) -> None:
-        from upstream import metrics  # noqa: F401
+        from upstream import metrics  # noqa: F401 - makes the instruments
+
+        runtime.declare(declared())

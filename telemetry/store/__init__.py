@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from telemetry.store.base import Store
@@ -23,12 +23,17 @@ __all__ = ["MappedStore", "MemoryStore", "Store", "Table", "open_store"]
 
 
 def open_store(
-    identity: Sequence[str], directory: str | os.PathLike[str] | None = None, *, private: bool = False
+    identity: Sequence[str],
+    directory: str | os.PathLike[str] | None = None,
+    *,
+    private: bool = False,
+    on_attach: Callable[[], None] | None = None,
 ) -> Store:
     """The store of a service; nothing is made on disk before the first record.
 
     `identity` tells this service from others of the same user on this machine; `directory` names the
     place itself instead. A `private` store is temporary and only this process and its children have it.
+    `on_attach` is called once a process, when it has come into a file, under the store's lock.
     """
     if not _shared:
         return MemoryStore("this system has no file locks (fcntl): each process counts for itself")
@@ -36,5 +41,5 @@ def open_store(
     from telemetry.store.directory import private as private_directory
 
     if directory is not None:
-        return MappedStore(Directory(Path(directory).absolute()))
-    return MappedStore(private_directory() if private else locate(identity))
+        return MappedStore(Directory(Path(directory).absolute()), on_attach)
+    return MappedStore(private_directory() if private else locate(identity), on_attach)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from threading import RLock
 
 from telemetry.errors import SegmentCorrupt, SpecError, StoreUnavailable
@@ -39,11 +40,13 @@ class MappedStore:
 
     Nothing is made on disk before the first record, `attach` or `serve`. Where the files cannot be had
     the process goes on in memory, seen by its own reads only, and moves into a file when that succeeds.
+    `on_attach` is called each time this process has come into a file, under the lock: it must not wait.
     No failure of files is raised: `degraded` says it, measurements without room are counted in `lost`.
     """
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, on_attach: Callable[[], None] | None = None) -> None:
         self.directory = directory
+        self._on_attach = on_attach
         self.degraded = ""
         self._tables: dict[str, Table] = {}
         self._started = time.time()
@@ -139,6 +142,8 @@ class MappedStore:
         with DirectoryLock(path / "lock", RETRY_PATIENCE if self._tried else PATIENCE):
             header = reaper.admit(path, _processes.current(), _processes.anchor())
             self._segment.create_file(path, header)
+        if self._on_attach is not None:
+            self._on_attach()
 
     def read(self) -> Reading:
         with self._reading:
