@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from telemetry.limit import OVERFLOWED
 from telemetry.spec import Family, FamilyType, Kind, Layout, Projection, Source
 
 DROPPED = Layout("own.dropped", Kind.SUM, ("reason",))
 """Measurements lost to an error of ours; `reason` is the place that failed."""
-
-OVERFLOWED = Layout("own.overflow", Kind.SUM, ("stream",))
-"""Measurements whose label value was replaced because the stream's limit was reached."""
 
 PROJECTIONS = (
     Projection(

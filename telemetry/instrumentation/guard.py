@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from telemetry.catalogue.own import DROPPED, OVERFLOWED
+from telemetry.catalogue.own import DROPPED
+from telemetry.limit import OVERFLOWED
 from telemetry.spec import OVERFLOW
 from telemetry.store import Store
 

@@ -1,0 +1,40 @@
+"""The test project's stack with our middlewares around it, recording into the test's own store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
+from telemetry.tests.project import settings as project
+
+INNER = [path for path in project.MIDDLEWARE if path not in (BEFORE, AFTER)]
+
+
+@pytest.fixture(autouse=True)
+def project_settings(django_db_blocker: Any) -> Iterator[None]:
+    """The test project, whatever settings the test run was started with."""
+    logging.getLogger("django.request").setLevel(logging.CRITICAL)
+    # The end of a request looks at the connections that other tests have left.
+    with (
+        django_db_blocker.unblock(),
+        override_settings(
+            ROOT_URLCONF=project.ROOT_URLCONF,
+            MIDDLEWARE=[BEFORE, *INNER, AFTER],
+            TEMPLATES=project.TEMPLATES,
+            ALLOWED_HOSTS=["*"],
+            SECURE_PROXY_SSL_HEADER=project.SECURE_PROXY_SSL_HEADER,
+        ),
+    ):
+        yield
+
+
+@pytest.fixture
+def recording() -> Iterator[Recording]:
+    with Recording() as recording:
+        yield recording
+        assert [] == recording.dropped()

@@ -1,0 +1,127 @@
+"""The same requests through django-prometheus or through ours, each in a process of its own.
+
+`python -m telemetry.tests.instrumentation.replay django_prometheus|recorder` prints the families
+`django_http_*` and `django_db_*` and all their samples as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+from telemetry.samples import FamilySamples
+
+Families = dict[str, dict[str, Any]]
+"""By the name on the TYPE line: type, help, and the samples by `name{label=value,...}`."""
+
+
+def replay(stack: str) -> Families:
+    """The families that `stack` shows after the script, from a fresh process."""
+    command = [sys.executable, "-m", __name__, stack]
+    environ = {**os.environ, "TEST_STACK": stack, "DJANGO_SETTINGS_MODULE": "telemetry.tests.project.settings"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def script(client: Any, strict: Any) -> None:
+    """Requests of every sort. `strict` is a client that checks CSRF tokens."""
+
+    def send(method: str, path: str, **options: Any) -> None:
+        with contextlib.suppress(SystemExit):
+            response = client.generic(method, path, **options)
+            if response.streaming:
+                with contextlib.suppress(OSError):
+                    b"".join(response.streaming_content)
+
+    for _ in range(3):
+        send("GET", "/ok")
+    for path in ("/unnamed", "/lambda", "/latin", "/redirect", "/boom", "/missing", "/denied", "/nowhere", "/slashed"):
+        send("GET", path)
+    for path in ("/shop/item/7/", "/shop/unnamed/", "/template", "/template/list", "/template/broken", "/async"):
+        send("GET", path)
+    for path in ("/stream", "/stream/broken", "/file", "/database", "/database"):
+        send("GET", path)
+    send("HEAD", "/ok")
+    send("FOO", "/ok")
+    send("BAR", "/nowhere")
+    send("GET", "/ok", headers={"X-Requested-With": "XMLHttpRequest"})
+    send("GET", "/ok", headers={"X-Forwarded-Proto": "https"})
+    send("GET", "/large", headers={"Accept-Encoding": "gzip"})
+    send("GET", "/etag", headers={"If-None-Match": '"1"'})
+    send("POST", "/echo", data=b"d" * 3000, content_type="application/octet-stream")
+    send("POST", "/ok", headers={"X-Method": "DELETE"})
+    send("GET", "/short/1")
+    send("OPTIONS", "/short/2")
+    send("GET", "/fail/")
+    send("GET", "/exit/")
+    strict.post("/echo", b"", content_type="text/plain")
+
+
+def _line(name: str, labels: dict[str, str]) -> str:
+    return f"{name}{{{','.join(f'{label}={value}' for label, value in sorted(labels.items()))}}}"
+
+
+def _theirs() -> Families:
+    from prometheus_client import REGISTRY
+
+    families: Families = {}
+    for family in REGISTRY.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        samples = {
+            _line(sample.name, sample.labels): sample.value
+            for sample in family.samples
+            if not sample.name.endswith("_created")
+        }
+        families[name] = {"type": family.type, "help": family.documentation, "samples": samples}
+    return families
+
+
+def shown(collected: list[FamilySamples]) -> Families:
+    """Our families in the same form."""
+    from prometheus_client.utils import floatToGoString
+
+    from telemetry.samples import HistogramValue
+
+    families: Families = {}
+    for family, series in ((each.family, each.series) for each in collected):
+        samples = {}
+        for labels, value in series:
+            if not isinstance(value, HistogramValue):
+                samples[_line(family.name, dict(labels))] = value
+                continue
+            running = 0.0
+            for edge, count in zip((*family.buckets, float("inf")), value.counts, strict=True):
+                running += count
+                samples[_line(f"{family.name}_bucket", {**dict(labels), "le": floatToGoString(edge)})] = running
+            samples[_line(f"{family.name}_count", dict(labels))] = value.count
+            samples[_line(f"{family.name}_sum", dict(labels))] = value.sum
+        families[family.name] = {"type": family.type.value, "help": family.help, "samples": samples}
+    return families
+
+
+def _main(stack: str) -> Families:
+    import django
+
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    django.setup()
+    from django.test import Client
+
+    from telemetry.tests.instrumentation.recording import Recording
+
+    recording = Recording() if stack == "recorder" else None
+    with recording or contextlib.nullcontext():
+        script(Client(raise_request_exception=False), Client(enforce_csrf_checks=True))
+        families = shown(recording.families()) if recording else _theirs()
+    return {name: family for name, family in families.items() if name.startswith(("django_http_", "django_db_"))}
+
+
+if __name__ == "__main__":
+    json.dump(_main(sys.argv[1]), sys.stdout)

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from asgiref.sync import iscoroutinefunction
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, override_settings
+
+from telemetry.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
+from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
+
+BY_VIEW = "django_http_requests_total_by_view_transport_method_total"
+STATUS = "django_http_responses_total_by_status_total"
+LATENCY = "django_http_requests_latency_seconds_by_view_method"
+DURATION = "http_server_request_duration_seconds"
+
+
+class Connection:
+    """One ASGI request whose client may go away."""
+
+    def __init__(self, path: str) -> None:
+        self.scope = {
+            "type": "http",
+            "http_version": "2",
+            "method": "GET",
+            "path": path,
+            "query_string": b"",
+            "headers": [],
+            "server": ("testserver", 80),
+        }
+        self.gone = asyncio.Event()
+        self.body: asyncio.Queue[bytes] = asyncio.Queue()
+        self._asked = False
+
+    async def receive(self) -> dict[str, Any]:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body" and message.get("body"):
+            await self.body.put(message["body"])
+
+    async def serve(self, until: Callable[[], Awaitable[Any]]) -> None:
+        """Serve until the response ends, or the client leaves because `until` is over."""
+        task = asyncio.create_task(ASGIHandler()(self.scope, self.receive, self.send))
+        await until()
+        self.gone.set()
+        await task
+
+
+class TestAsyncStack:
+    @pytest.mark.parametrize("path", ["/ok", "/async", "/boom", "/template", "/nowhere", "/slashed", "/short/1"])
+    def test_the_same_numbers_as_the_sync_stack(self, path: str) -> None:
+        from django.test import Client
+
+        def counts(recording: Recording) -> dict[str, Any]:
+            return {each.family.name: recording.values(each.family.name) for each in recording.families()}
+
+        with Recording() as sync:
+            Client(raise_request_exception=False).get(path)
+        with Recording() as asynchronous:
+            asyncio.run(AsyncClient(raise_request_exception=False).get(path))
+        expected, actual = counts(sync), counts(asynchronous)
+        assert expected == actual
+
+    def test_a_stream_is_done_at_its_last_byte(self, recording: Recording) -> None:
+        async def run() -> None:
+            response = await AsyncClient().get("/async/stream")
+            parts = []
+            async for part in response.streaming_content:
+                assert 1 == recording.in_flight()
+                parts.append(part)
+            assert [b"one,", b"two,", b"three"] == parts
+
+        asyncio.run(run())
+        assert 0 == recording.in_flight()
+        assert 1 == recording.value(LATENCY, "GET", "async-stream")
+        assert 13 == recording.sum("django_http_responses_body_total_bytes")
+
+    def test_an_async_stream_served_synchronously(self, recording: Recording) -> None:
+        from django.test import Client
+
+        response = Client().get("/async/stream")
+        with pytest.warns(Warning, match="must consume asynchronous iterators"):
+            assert b"one,two,three" == b"".join(response)
+        assert 0 == recording.in_flight()
+
+    def test_no_change_of_thread(self, recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+        submitted: list[object] = []
+        submit = ThreadPoolExecutor.submit
+
+        def counting(self: ThreadPoolExecutor, *args: Any, **kwargs: Any) -> Any:
+            submitted.append(args[0])
+            return submit(self, *args, **kwargs)
+
+        monkeypatch.setattr(ThreadPoolExecutor, "submit", counting)
+
+        def hops(middleware: list[str], path: str) -> int:
+            submitted.clear()
+            with override_settings(MIDDLEWARE=middleware):
+                asyncio.run(AsyncClient().get(path))
+            return len(submitted)
+
+        for path in ("/async", "/template"):
+            assert hops([], path) == hops([BEFORE, AFTER], path), path
+
+    def test_the_mode_follows_the_handler(self, recording: Recording) -> None:
+        async def asynchronous(request: HttpRequest) -> HttpResponse:
+            return HttpResponse()
+
+        for middleware in (PrometheusBeforeMiddleware, PrometheusAfterMiddleware):
+            assert iscoroutinefunction(middleware(asynchronous))
+            assert not iscoroutinefunction(middleware(lambda request: HttpResponse()))
+        after = PrometheusAfterMiddleware(asynchronous)
+        assert iscoroutinefunction(after.process_view)
+        assert iscoroutinefunction(after.process_template_response)
+        assert not iscoroutinefunction(after.process_exception)
+
+    def test_an_async_only_middleware_in_a_sync_stack(self, recording: Recording) -> None:
+        from django.test import Client
+
+        path = "telemetry.tests.instrumentation.test_async.async_only"
+        with override_settings(MIDDLEWARE=[BEFORE, path, AFTER]):
+            assert 200 == Client().get("/template").status_code
+        assert 1 == recording.value(BY_VIEW, "GET", "http", "template")
+        assert 1 == recording.value("django_http_responses_total_by_templatename_total", "hello.html")
+
+
+def async_only(get_response: Any) -> Any:
+    async def serve(request: HttpRequest) -> Any:
+        return await get_response(request)
+
+    return serve
+
+
+async_only.sync_capable = False  # type: ignore[attr-defined]
+async_only.async_capable = True  # type: ignore[attr-defined]
+
+
+class TestDisconnects:
+    @pytest.fixture(autouse=True)
+    def stack(self) -> Any:
+        with override_settings(MIDDLEWARE=[BEFORE, AFTER]):
+            yield
+
+    def test_before_the_response(self, recording: Recording) -> None:
+        async def run() -> None:
+            connection = Connection("/async/hanging")
+
+            async def entered() -> None:
+                while not recording.in_flight():
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
+
+            await connection.serve(until=entered)
+
+        asyncio.run(run())
+        assert 0 == recording.in_flight()
+        assert {("GET", "http", "hanging"): 1} == recording.series(BY_VIEW)
+        assert {} == recording.series(STATUS)
+        assert [("asyncio.exceptions.CancelledError", "GET", "", "async/hanging", "2", "http")] == list(
+            recording.series(DURATION)
+        )
+
+    def test_in_the_middle_of_a_stream(self, recording: Recording) -> None:
+        async def run() -> None:
+            connection = Connection("/async/hanging/stream")
+            await connection.serve(until=connection.body.get)
+
+        asyncio.run(run())
+        assert 0 == recording.in_flight()
+        assert {("200",): 1} == recording.series(STATUS)
+        assert 1 == recording.value(LATENCY, "GET", "hanging-stream")
+        assert 4 == recording.sum("django_http_responses_body_total_bytes")
+
+    def test_many_leave_nothing_in_flight(self, recording: Recording) -> None:
+        async def run() -> None:
+            async def one(path: str, wait: float) -> None:
+                await Connection(path).serve(until=lambda: asyncio.sleep(wait))
+
+            paths = ("/async/hanging", "/async/hanging/stream", "/async", "/async/stream")
+            await asyncio.gather(*(one(paths[number % 4], number / 1000) for number in range(80)))
+
+        asyncio.run(run())
+        # A client that leaves at once may be gone before its request reaches the first middleware.
+        begun = recording.value("django_http_requests_before_middlewares_total")
+        assert 40 < begun <= 80
+        assert begun == recording.value("django_http_requests_latency_including_middlewares_seconds")
+        assert 0 == recording.in_flight()
