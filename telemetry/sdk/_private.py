@@ -1,4 +1,5 @@
-"""The private names of the OpenTelemetry SDK that this package touches: all of them, and nowhere else.
+"""The private names of the OpenTelemetry SDK that this package touches: nowhere else, but for the
+provider's property that puts our consumer in the place of the SDK's.
 
 Written against opentelemetry-sdk 1.45; `telemetry/tests/sdk/test_contract.py` names each and fails when
 one moves.
