@@ -115,10 +115,10 @@ class ProcessInstrumentation:
 
 
 def _read(proc: Path, info: ProcessInfo) -> _Process | None:
-    """What /proc tells of a process (proc_pid_stat(5)); None where its pid now belongs to another."""
+    """What /proc tells of a process (proc_pid_stat(5)); None where it is dead or its pid is another's."""
     directory = proc / str(info.pid)
     fields = (directory / "stat").read_bytes().rpartition(b")")[2].split()
-    if info.start_ticks not in (0, int(fields[19])):
+    if fields[0] == b"Z" or info.start_ticks not in (0, int(fields[19])):
         return None
     ticks = os.sysconf("SC_CLK_TCK")
     return _Process(

@@ -85,10 +85,11 @@ def _theirs() -> Families:
 
 def shown(collected: list[FamilySamples]) -> Families:
     """Our families in the same form."""
-    from prometheus_client.utils import floatToGoString
+    from prometheus_client import utils
 
     from telemetry.samples import HistogramValue
 
+    le: Any = utils.floatToGoString
     families: Families = {}
     for family, series in ((each.family, each.series) for each in collected):
         samples = {}
@@ -99,7 +100,7 @@ def shown(collected: list[FamilySamples]) -> Families:
             running = 0.0
             for edge, count in zip((*family.buckets, float("inf")), value.counts, strict=True):
                 running += count
-                samples[_line(f"{family.name}_bucket", {**dict(labels), "le": floatToGoString(edge)})] = running
+                samples[_line(f"{family.name}_bucket", {**dict(labels), "le": le(edge)})] = running
             samples[_line(f"{family.name}_count", dict(labels))] = value.count
             samples[_line(f"{family.name}_sum", dict(labels))] = value.sum
         families[family.name] = {"type": family.type.value, "help": family.help, "samples": samples}

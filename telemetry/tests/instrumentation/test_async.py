@@ -50,7 +50,8 @@ class Connection:
 
     async def serve(self, until: Callable[[], Awaitable[Any]]) -> None:
         """Serve until the response ends, or the client leaves because `until` is over."""
-        task = asyncio.create_task(ASGIHandler()(self.scope, self.receive, self.send))
+        handler: Any = ASGIHandler()
+        task = asyncio.create_task(handler(self.scope, self.receive, self.send))
         await until()
         self.gone.set()
         await task
@@ -73,7 +74,7 @@ class TestAsyncStack:
 
     def test_a_stream_is_done_at_its_last_byte(self, recording: Recording) -> None:
         async def run() -> None:
-            response = await AsyncClient().get("/async/stream")
+            response: Any = await AsyncClient().get("/async/stream")
             parts = []
             async for part in response.streaming_content:
                 assert 1 == recording.in_flight()

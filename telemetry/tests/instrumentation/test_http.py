@@ -29,7 +29,7 @@ DURATION = "http_server_request_duration_seconds"
 
 
 @pytest.fixture
-def client() -> Client:
+def client() -> Any:
     return Client(raise_request_exception=False)
 
 
@@ -53,14 +53,12 @@ class TestServerDuration:
             ("GET", "/slashed", ("", "GET", "301", "", "1.1", "http")),
         ],
     )
-    def test_labels(
-        self, recording: Recording, client: Client, method: str, path: str, expected: tuple[str, ...]
-    ) -> None:
+    def test_labels(self, recording: Recording, client: Any, method: str, path: str, expected: tuple[str, ...]) -> None:
         client.generic(method, path)
         assert [expected] == list(recording.series(DURATION))
         assert 1 == recording.value(DURATION, *expected)
 
-    def test_an_exception_that_escapes_the_stack(self, recording: Recording, client: Client) -> None:
+    def test_an_exception_that_escapes_the_stack(self, recording: Recording, client: Any) -> None:
         with pytest.raises(SystemExit):
             client.get("/exit/")
         assert [("SystemExit", "GET", "", "", "1.1", "http")] == list(recording.series(DURATION))
@@ -87,7 +85,7 @@ class TestInFlight:
         through(view, rf.post("/"))
         assert {("POST", "http"): 0.0} == recording.series("http_server_active_requests")
 
-    def test_a_stream_is_in_flight_to_its_last_byte(self, recording: Recording, client: Client) -> None:
+    def test_a_stream_is_in_flight_to_its_last_byte(self, recording: Recording, client: Any) -> None:
         response = client.get("/stream")
         assert 1 == recording.value(STATUS, "200")
         content = iter(response.streaming_content)
@@ -123,7 +121,7 @@ class TestHostileRequests:
         assert counted == recording.sum(REQUEST_BODY)
         assert 1 == recording.value(REQUEST_BODY)
 
-    def test_methods_are_a_closed_set(self, recording: Recording, client: Client) -> None:
+    def test_methods_are_a_closed_set(self, recording: Recording, client: Any) -> None:
         for number in range(50):
             client.generic(f"M{number}", "/ok")
         assert {("<invalid method>",): 50} == recording.series(BY_METHOD)
@@ -164,7 +162,7 @@ class TestHostileRequests:
 
 
 class TestExclusion:
-    def test_an_excluded_request_leaves_no_trace(self, client: Client) -> None:
+    def test_an_excluded_request_leaves_no_trace(self, client: Any) -> None:
         with Recording(exclude=lambda request: request.path in ("/boom", "/template", "/stream")) as recording:
             for path in ("/boom", "/template", "/stream"):
                 client.get(path).close()
@@ -172,7 +170,7 @@ class TestExclusion:
             client.get("/ok")
             assert 1 == recording.value(BY_METHOD, "GET")
 
-    def test_a_failing_predicate_harms_nobody(self, client: Client) -> None:
+    def test_a_failing_predicate_harms_nobody(self, client: Any) -> None:
         def exclude(request: HttpRequest) -> bool:
             raise KeyError("no")
 
@@ -182,13 +180,13 @@ class TestExclusion:
 
 
 class TestShortCircuits:
-    def test_they_join_the_views_families(self, recording: Recording, client: Client) -> None:
+    def test_they_join_the_views_families(self, recording: Recording, client: Any) -> None:
         client.get("/short/1")
         assert {("403",): 1} == recording.series(STATUS)
         assert {("GET", UNNAMED_VIEW)} == set(recording.series(LATENCY))
         assert {} == recording.series(BY_VIEW)
 
-    def test_unless_told_otherwise(self, client: Client) -> None:
+    def test_unless_told_otherwise(self, client: Any) -> None:
         with Recording(short_circuits=False) as recording:
             client.get("/short/1")
             assert {} == recording.series(STATUS)
@@ -215,7 +213,7 @@ class TestPlacement:
         ],
         ids=["apart", "together", "twice", "pairs", "after alone", "two afters alone"],
     )
-    def test_each_request_counts_once(self, recording: Recording, client: Client, middleware: list[str]) -> None:
+    def test_each_request_counts_once(self, recording: Recording, client: Any, middleware: list[str]) -> None:
         with override_settings(MIDDLEWARE=middleware):
             client.get("/ok")
             client.get("/template")
@@ -228,7 +226,7 @@ class TestPlacement:
         assert 3 == recording.value(OUTER_LATENCY)
         assert 0 == recording.in_flight()
 
-    def test_before_alone(self, recording: Recording, client: Client) -> None:
+    def test_before_alone(self, recording: Recording, client: Any) -> None:
         with override_settings(MIDDLEWARE=[BEFORE, *INNER]):
             client.get("/ok")
         assert {("GET", "200", "ok"): 1} == recording.series("django_http_responses_total_by_status_view_method_total")
@@ -271,7 +269,7 @@ class TestStreams:
         finally:
             gc.enable()
 
-    def test_failing_half_way(self, recording: Recording, client: Client) -> None:
+    def test_failing_half_way(self, recording: Recording, client: Any) -> None:
         response = client.get("/stream/broken")
         with pytest.raises(OSError, match="the stream's source failed"):
             b"".join(response.streaming_content)
@@ -300,7 +298,7 @@ class TestStreams:
         assert b"\xe9bytesview42" == response.getvalue()
         assert 12 == recording.sum(RESPONSE_BODY)
 
-    def test_a_middleware_that_wraps_the_content(self, recording: Recording, client: Client) -> None:
+    def test_a_middleware_that_wraps_the_content(self, recording: Recording, client: Any) -> None:
         response = client.get("/stream", headers={"Accept-Encoding": "gzip"})
         assert "gzip" == response["Content-Encoding"]
         b"".join(response.streaming_content)
@@ -309,8 +307,10 @@ class TestStreams:
         assert 1 == recording.value(OUTER_LATENCY)
 
     def test_a_middleware_that_makes_another_response(self, recording: Recording, rf: RequestFactory) -> None:
-        after = PrometheusAfterMiddleware(lambda request: StreamingHttpResponse(iter([b"a"])))
-        before = PrometheusBeforeMiddleware(lambda request: StreamingHttpResponse(after(request).streaming_content))
+        after: Any = PrometheusAfterMiddleware(lambda request: StreamingHttpResponse(iter([b"a"])))
+        before: Any = PrometheusBeforeMiddleware(
+            lambda request: StreamingHttpResponse(after(request).streaming_content)
+        )
         assert b"a" == before(rf.get("/")).getvalue()
         assert (0, 1, 1, 1) == self.ends(recording)
 
@@ -319,7 +319,8 @@ class TestFiles:
     @staticmethod
     def serve(environ: dict[str, Any]) -> tuple[Any, dict[str, str]]:
         headers: dict[str, str] = {}
-        body = WSGIHandler()(environ, lambda status, pairs: headers.update(pairs))
+        handler: Any = WSGIHandler()
+        body = handler(environ, lambda status, pairs: headers.update(pairs))
         return body, headers
 
     def test_the_servers_own_way_of_sending_is_kept(self, recording: Recording, rf: RequestFactory) -> None:
@@ -359,7 +360,7 @@ class _BrokenStore(MemoryStore):
 
 
 class TestGuard:
-    def test_a_store_that_fails_harms_nobody(self, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_store_that_fails_harms_nobody(self, client: Any, caplog: pytest.LogCaptureFixture) -> None:
         with Recording(_BrokenStore()) as recording, caplog.at_level(logging.ERROR, "telemetry"):
             for _ in range(3):
                 assert b"ok" == client.get("/ok").content

@@ -10,6 +10,7 @@ from contextlib import suppress
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.views import View
 
@@ -76,11 +77,11 @@ def template_broken(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "broken.html", {"name": _Explosive()})
 
 
-def stream(request: HttpRequest) -> HttpResponse:
+def stream(request: HttpRequest) -> HttpResponseBase:
     return StreamingHttpResponse(iter(PARTS), content_type="text/csv")
 
 
-def stream_broken(request: HttpRequest) -> HttpResponse:
+def stream_broken(request: HttpRequest) -> HttpResponseBase:
     def content() -> Iterator[bytes]:
         yield PARTS[0]
         raise OSError("the stream's source failed")
@@ -88,7 +89,7 @@ def stream_broken(request: HttpRequest) -> HttpResponse:
     return StreamingHttpResponse(content())
 
 
-def file(request: HttpRequest) -> HttpResponse:
+def file(request: HttpRequest) -> HttpResponseBase:
     return FileResponse(io.BytesIO(b"f" * 10_000), filename="data.bin")
 
 
@@ -97,7 +98,7 @@ async def asynchronous(request: HttpRequest) -> HttpResponse:
     return HttpResponse("async")
 
 
-async def asynchronous_stream(request: HttpRequest) -> HttpResponse:
+async def asynchronous_stream(request: HttpRequest) -> HttpResponseBase:
     async def content() -> AsyncIterator[bytes]:
         for part in PARTS:
             await asyncio.sleep(0)
@@ -111,7 +112,7 @@ async def hanging(request: HttpRequest) -> HttpResponse:
     return HttpResponse("late")
 
 
-async def hanging_stream(request: HttpRequest) -> HttpResponse:
+async def hanging_stream(request: HttpRequest) -> HttpResponseBase:
     async def content() -> AsyncIterator[bytes]:
         yield PARTS[0]
         await asyncio.sleep(60)
