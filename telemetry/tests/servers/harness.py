@@ -186,12 +186,12 @@ def gunicorn(
     app: str = "telemetry.tests.servers.app:application",
     cwd: Path = CHECKOUT,
     before: tuple[str, ...] = (),
-    **env: str,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """gunicorn with these command-line options, over a store directory below `tmp_path`."""
     port = free_port()
     command = [*before, sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
-    server = _start([*command, *options], port, tmp_path / "store", tmp_path / "server.log", env, cwd)
+    server = _start([*command, *options], port, tmp_path / "store", tmp_path / "server.log", env or {}, cwd)
     try:
         yield server
     finally:
@@ -204,12 +204,12 @@ def uvicorn(
     *options: str,
     app: str = "telemetry.tests.servers.app:application",
     cwd: Path = CHECKOUT,
-    **env: str,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """uvicorn with these command-line options, over a store directory below `tmp_path`."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)]
-    environ = {"SERVE_ASGI": "1", **env}
+    environ = {"SERVE_ASGI": "1", **(env or {})}
     server = _start([*command, *options], port, tmp_path / "store", tmp_path / "server.log", environ, cwd)
     try:
         yield server
@@ -218,11 +218,11 @@ def uvicorn(
 
 
 @contextlib.contextmanager
-def runserver(tmp_path: Path, cwd: Path, **env: str) -> Iterator[Server]:
+def runserver(tmp_path: Path, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[Server]:
     """`manage.py runserver` of the project in `cwd`, with its reloader."""
     port = free_port()
     command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"]
-    server = _start(command, port, tmp_path / "store", tmp_path / "server.log", env, cwd)
+    server = _start(command, port, tmp_path / "store", tmp_path / "server.log", env or {}, cwd)
     try:
         yield server
     finally:

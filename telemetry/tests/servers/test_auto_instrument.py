@@ -17,10 +17,7 @@ def instrumented_gunicorn(tmp_path: Path, *options: str, **env: str) -> Iterator
         tmp_path,
         *options,
         before=(str(Path(sys.executable).with_name("opentelemetry-instrument")),),
-        OTEL_TRACES_EXPORTER="none",
-        OTEL_METRICS_EXPORTER="none",
-        OTEL_LOGS_EXPORTER="none",
-        **env,
+        env={"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", **env},
     ) as server:
         yield server
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.tests.servers.harness import BY_METHOD, Traffic, get, gunicorn, parse, total
+from telemetry.tests.servers.harness import BY_METHOD, Samples, Traffic, get, gunicorn, parse, total
 
 
 def wait_until_gone(pids: list[int], seconds: float = 10) -> None:
@@ -76,7 +76,7 @@ class TestExactTotals:
             assert traffic.answered + 1 <= counted <= traffic.answered + traffic.broken + 1
 
     def test_a_counter_written_before_the_fork_counts_once(self, tmp_path: Path) -> None:
-        with gunicorn(tmp_path, "--workers", "3", "--preload", PREFORK_COUNT="5") as server:
+        with gunicorn(tmp_path, "--workers", "3", "--preload", env={"PREFORK_COUNT": "5"}) as server:
             Traffic(server.port).send(60)
             assert 5 == total(server.scrape(), "prefork_total")
 
@@ -84,7 +84,7 @@ class TestExactTotals:
 class TestScrapes:
     def test_successive_scrapes_never_fall(self, tmp_path: Path) -> None:
         with gunicorn(tmp_path, "--workers", "4", "--max-requests", "40") as server:
-            before: dict[object, float] = {}
+            before: Samples = {}
             with Traffic(server.port).running():
                 for _ in range(20):
                     samples = server.scrape()

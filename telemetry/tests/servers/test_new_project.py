@@ -44,10 +44,10 @@ def environment() -> dict[str, str]:
 def serve(kind: str, tmp_path: Path, project: Path) -> AbstractContextManager[Server]:
     settings = {"DJANGO_SETTINGS_MODULE": "mysite.settings"}
     if kind == "gunicorn":
-        return gunicorn(tmp_path, "--workers", "2", app="mysite.wsgi:application", cwd=project, **settings)
+        return gunicorn(tmp_path, "--workers", "2", app="mysite.wsgi:application", cwd=project, env=settings)
     if kind == "uvicorn":
-        return uvicorn(tmp_path, "--workers", "2", app="mysite.asgi:application", cwd=project, **settings)
-    return runserver(tmp_path, project, **settings)
+        return uvicorn(tmp_path, "--workers", "2", app="mysite.asgi:application", cwd=project, env=settings)
+    return runserver(tmp_path, project, settings)
 
 
 class TestNewProject:
@@ -63,6 +63,7 @@ class TestNewProject:
             samples = server.scrape()
             assert 10 == total(samples, BY_VIEW, view="admin:login", status="200", method="GET")
             assert 11 == total(samples, BY_METHOD)
-            assert total(samples, "django_db_execute_total") == 0
+            assert 10 == total(samples, "django_http_responses_total_by_templatename_total")
             body = get(server.port, "/metrics")[1]
+            assert b"# TYPE django_db_execute_total counter\n" in body
             assert b"upstream_" not in body

@@ -14,7 +14,7 @@ class TestUnusableDirectory:
     def test_the_app_serves_on_and_the_loss_is_told_once(self, tmp_path: Path) -> None:
         blocked = tmp_path / "blocked"
         blocked.write_text("a file where the directory should be")
-        with gunicorn(tmp_path, "--workers", "1", TELEMETRY_STORE_DIR=str(blocked / "store")) as server:
+        with gunicorn(tmp_path, "--workers", "1", env={"TELEMETRY_STORE_DIR": str(blocked / "store")}) as server:
             traffic = Traffic(server.port).send(50)
             assert {200: 50} == traffic.statuses
             samples = server.scrape()
@@ -30,10 +30,10 @@ class TestTwoServices:
         (tmp_path / "a").mkdir()
         (tmp_path / "b").mkdir()
         shared = {"TELEMETRY_STORE_DIR": str(tmp_path / "store")}
-        with gunicorn(tmp_path / "a", "--workers", "1", **shared) as first:
+        with gunicorn(tmp_path / "a", "--workers", "1", env=shared) as first:
             Traffic(first.port).send(10)
             assert 1 == total(first.scrape(), "telemetry_store_serving_anchors")
-            with gunicorn(tmp_path / "b", "--workers", "1", **shared) as second:
+            with gunicorn(tmp_path / "b", "--workers", "1", env=shared) as second:
                 Traffic(second.port).send(10)
                 assert 2 == total(second.scrape(), "telemetry_store_serving_anchors")
                 assert 2 == total(first.scrape(), "telemetry_store_serving_anchors")
@@ -55,7 +55,7 @@ class TestPytestBesideAServer:
             "    assert b'django_http_requests_total_by_method_total{method=\"GET\"} 26' in page\n"
         )
         options = {"TELEMETRY_STORE_DIR": "", "OTEL_SERVICE_NAME": f"beside-{os.getpid()}"}
-        with gunicorn(tmp_path, "--workers", "2", **options) as server:
+        with gunicorn(tmp_path, "--workers", "2", env=options) as server:
             Traffic(server.port).send(20)
             environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "TELEMETRY_"))}
             environ |= {
