@@ -14,6 +14,20 @@ from telemetry.instrumentation._stock import DATABASE, DATABASE_SCHEMA, HTTP, NO
 _STOCK = {"sqlite3": "SQLite3Instrumentor", "psycopg2": "Psycopg2Instrumentor", "psycopg": "PsycopgInstrumentor"}
 
 
+_stock_operation_name: Callable[[Any, Any, Any], str] = dbapi.CursorTracer.get_operation_name
+
+
+def _operation_name(self: Any, cursor: Any, args: Any) -> str:
+    try:
+        return _stock_operation_name(self, cursor, args)
+    except IndexError:
+        return ""
+
+
+# The stock tracer raises into the application where a query is nothing but comments or blanks.
+dbapi.CursorTracer.get_operation_name = _operation_name  # type: ignore[method-assign]
+
+
 def instrumentor(name: str, tracer_provider: TracerProvider) -> Any:
     """An instrumentor of our own for a driver, or None where the stock one is in.
 

@@ -60,6 +60,13 @@ def wrong(request: HttpRequest) -> HttpResponse:
     return HttpResponse("never")
 
 
+def blank(request: HttpRequest) -> HttpResponse:
+    with connection.cursor() as cursor:
+        cursor.execute("/* nothing */")
+        cursor.execute(" ")
+    return HttpResponse("blank")
+
+
 async def calm(request: HttpRequest) -> HttpResponse:
     with tracer_provider.get_tracer("app").start_as_current_span("work"):
         await asyncio.sleep(0)
@@ -76,6 +83,7 @@ urlpatterns = [
     path("gone/", gone),
     path("crash/", crash),
     path("wrong/", wrong),
+    path("blank/", blank),
     path("calm/", calm),
     path("health/", health),
 ]
@@ -92,13 +100,18 @@ REQUESTS: list[tuple[str, str, dict[str, str]]] = [
     ("BREW", "/items/8/", {}),
     ("GET", "/items/9/", {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}),
 ]
-HOSTILE = [("GET", "/items/10/", {"host": "not..allowed"}), ("GET", "/items/11/", {"host": "\xff\x00"})]
+HOSTILE = [
+    ("GET", "/items/10/", {"host": "not..allowed"}),
+    ("GET", "/items/11/", {"host": "\xff\x00"}),
+    ("GET", "/blank/", {}),
+]
 
 exporter = InMemorySpanExporter()
 tracer_provider = TracerProvider(shutdown_on_exit=False)
 tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
 failures: list[str] = []
 reader = InMemoryMetricReader()
+meter_provider = MeterProvider([reader], shutdown_on_exit=False)
 
 
 def set_middleware(value: Any) -> None:
@@ -126,10 +139,11 @@ def stock() -> None:
 def crippled() -> None:
     install()
 
-    def fail(*args: object) -> None:
-        raise RuntimeError("broken tracing")
+    class Tracer:
+        def start_span(self, *args: object, **kwargs: object) -> None:
+            raise RuntimeError("broken tracing")
 
-    spans.SpanMiddleware.process_request = fail
+    spans.SpanMiddleware._tracer = Tracer()
 
 
 def crippled_at_the_end() -> None:
@@ -167,7 +181,7 @@ def main(server: str, *setups: str) -> None:
             SECRET_KEY="tests",
         )
         django.setup()
-        metrics.set_meter_provider(MeterProvider([reader], shutdown_on_exit=False))
+        metrics.set_meter_provider(meter_provider)
         for setup in setups:
             SETUPS[setup]()
         answers = asyncio.run(drive_async()) if server == "asgi" else drive()
@@ -180,6 +194,7 @@ def main(server: str, *setups: str) -> None:
             "failures": failures,
             "left_active": trace.get_current_span().get_span_context().is_valid,
             "metrics": measured(),
+            "meters": sorted(scope.name for scope in meter_provider._meters),
         },
         sys.stdout,
     )

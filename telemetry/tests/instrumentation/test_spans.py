@@ -128,8 +128,9 @@ class TestRequestSpan:
         assert ("GET", "GET") == (attributes["http.method"], attributes["http.request.method"])
 
     def test_records_no_metrics(self, server: str) -> None:
-        assert [] == run(server, "ours")["metrics"]
-        assert [] == run(server, "ours", opt_in="http/dup,database/dup")["metrics"]
+        for opt_in in ("", "http/dup,database/dup"):
+            found = run(server, "ours", opt_in=opt_in)
+            assert ([], []) == (found["metrics"], [name for name in found["meters"] if "instrumentation" in name])
 
 
 class TestAsync:
@@ -212,9 +213,10 @@ class TestInstall:
 class TestBesideStock:
     @pytest.mark.parametrize("order", [("stock", "ours"), ("ours", "stock"), ("ours", "stock", "ours")])
     def test_each_request_and_query_has_one_span(self, order: tuple[str, ...]) -> None:
-        found = run("wsgi", *order)
-        assert NAMES == [span["name"] for span in of_kind("SERVER", found)]
-        assert len(of_kind("CLIENT", run("wsgi", "stock"))) == len(of_kind("CLIENT", found))
+        def shown(found: dict[str, Any]) -> list[tuple[str, str]]:
+            return [(span["name"], span["kind"]) for span in found["spans"]]
+
+        assert shown(run("wsgi", "stock")) == shown(run("wsgi", *order))
 
     def test_its_metrics_that_are_ours_too_are_off(self) -> None:
         ours_too = {"http.server.active_requests", "http.server.request.duration"}
@@ -229,6 +231,7 @@ class TestFailure:
         found = run(server, "crippled")
         assert STATUSES == found["statuses"]
         assert [] == of_kind("SERVER", found)
+        assert not found["left_active"]
         assert {"spans.begin: RuntimeError('broken tracing')"} == set(found["failures"])
 
     @SERVERS
@@ -236,7 +239,7 @@ class TestFailure:
         found = run(server, "crippled-at-the-end")
         assert STATUSES == found["statuses"]
         assert NAMES == [span["name"] for span in of_kind("SERVER", found)]
-        assert 2 == len({span["trace"] for span in found["spans"]} & {"ab" * 16, of_kind("SERVER", found)[0]["trace"]})
+        assert len(NAMES) == len({span["trace"] for span in of_kind("SERVER", found)})
         assert not found["left_active"]
         assert {"spans.end: RuntimeError('broken tracing')"} == set(found["failures"])
 
