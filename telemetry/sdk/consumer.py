@@ -80,7 +80,7 @@ class StoreConsumer(MeasurementConsumer):
         self._page = Resolver(config)
         self._resolvers = {self._page.signature: self._page}
         self._readers: dict[MetricReader, _Reader] = {}
-        self._streams: dict[tuple[int, Instrument], tuple[Stream, ...]] = {}
+        self._streams: dict[tuple[Resolver, Instrument], tuple[Stream, ...]] = {}
         self._recorders: dict[str, Recorder] = {}
         self._routes: dict[object, tuple[Recorder, ...]] = {}
         self._observables = Observables(scopes or {}, self._routes_of, self._report)
@@ -167,48 +167,45 @@ class StoreConsumer(MeasurementConsumer):
 
     # How.
 
+    # No lock of ours is held while the store's is taken: a finaliser may measure while the store holds it.
+
     def _routes_of(self, instrument: Any) -> tuple[Recorder, ...]:
-        routes = self._routes.get(instrument)
+        known = self._routes  # replaced when a reader comes: what is found for fewer readers stays out of it
+        routes = known.get(instrument)
         if routes is None:
-            with self._lock:
-                recorders: dict[str, Recorder] = {}
-                try:
-                    for resolver in self._resolvers.values():
-                        for stream in self._streams_of(resolver, instrument):
-                            recorders[stream.layout.name] = self._recorder(stream)
-                finally:
-                    # Also where it failed: what cannot be recorded is not tried again at every measurement.
-                    routes = self._routes[instrument] = tuple(recorders.values())
+            recorders: dict[str, Recorder] = {}
+            try:
+                for resolver in list(self._resolvers.values()):
+                    for stream in self._streams_of(resolver, instrument):
+                        recorders[stream.layout.name] = self._recorder(stream)
+            finally:
+                # Also where it failed: what cannot be recorded is not tried again at every measurement.
+                routes = known[instrument] = tuple(recorders.values())
         return routes
 
     def _recorder(self, stream: Stream) -> Recorder:
-        recorder = self._recorders.get(stream.layout.name)
+        name, limits = stream.layout.name, self._limits
+        recorder = self._recorders.get(name)
         if recorder is None:
-            limits = self._limits
-            recorder = self._recorders[stream.layout.name] = Recorder(
-                stream,
-                self._store,
-                limits.by_name.get(stream.name, limits.series),
-                limits.labels,
-                self.config.exemplar_filter,
-            )
+            series = limits.by_name.get(stream.name, limits.series)
+            made = Recorder(stream, self._store, series, limits.labels, self.config.exemplar_filter)
+            recorder = self._recorders.setdefault(name, made)
         return recorder
 
     def _streams_of(self, resolver: Resolver, instrument: Any) -> tuple[Stream, ...]:
-        known = self._streams.get((id(resolver), instrument))
+        known = self._streams.get((resolver, instrument))
         if known is None:
-            with self._lock:
-                try:
-                    identity = identify(instrument)
-                    scope = self._observables.scope_of(identity)
-                    found = [
-                        stream_of(identity, match, scope, exemplars=self._exemplars)
-                        for match in resolver.matches(instrument)
-                    ]
-                except Exception as error:  # noqa: BLE001 - a View with impossible boundaries, for one
-                    found = []
-                    self._report(f"instrument {instrument.name!r}", error)
-                known = self._streams[id(resolver), instrument] = tuple(filter(None, found))
+            try:
+                identity = identify(instrument)
+                scope = self._observables.scope_of(identity)
+                found = [
+                    stream_of(identity, match, scope, exemplars=self._exemplars)
+                    for match in resolver.matches(instrument)
+                ]
+            except Exception as error:  # noqa: BLE001 - a View with impossible boundaries, for one
+                found = []
+                self._report(f"instrument {instrument.name!r}", error)
+            known = self._streams[resolver, instrument] = tuple(filter(None, found))
         return known
 
     def _foreigners(self, reading: Reading, instruments: Iterable[Instrument]) -> list[Instrument]:
@@ -227,18 +224,19 @@ class StoreConsumer(MeasurementConsumer):
                     wanted[identity] = None
         for instrument in instruments:
             wanted.pop(identify(instrument), None)
-        for identity in wanted:
-            if identity not in self._stand_ins:
-                self._stand_ins[identity] = make_instrument(
-                    identity.kind,
-                    identity.name,
-                    identity.scope,
-                    self,
-                    identity.unit,
-                    identity.description,
-                    identity.advisory,
-                )
-        return [self._stand_ins[identity] for identity in wanted]
+        return [self._stand_ins.get(identity) or self._stand_in(identity) for identity in wanted]
+
+    def _stand_in(self, identity: Identity) -> Instrument:
+        made = make_instrument(
+            identity.kind,
+            identity.name,
+            identity.scope,
+            self,
+            identity.unit,
+            identity.description,
+            identity.advisory,
+        )
+        return self._stand_ins.setdefault(identity, made)
 
     def _report(self, what: str, error: Exception) -> None:
         if what not in self._failed:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from opentelemetry.sdk.metrics import ExemplarFilter
 from opentelemetry.trace import get_current_span
 
-from telemetry.limit import OVERFLOWED, SERIES, SeriesLimit
+from telemetry.limit import OVERFLOWED, SeriesLimit
 from telemetry.samples import Exemplar, Key
 from telemetry.sdk._private import Measurement
 from telemetry.sdk.keys import key_of
@@ -32,7 +32,7 @@ class Recorder:
         self._limit = SeriesLimit(limit, budgets)
         self._keys = stream.keys
         self._cache: dict[object, Key] = {}
-        self._room = 4 * limit + SERIES
+        self._room = 4 * limit  # other orders of the same attributes are remembered apart
         self._kind = stream.layout.kind
         self._exemplar_filter = exemplar_filter if stream.layout.exemplars else None
 
