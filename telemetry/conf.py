@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from django.conf import settings
 
@@ -17,8 +17,6 @@ LATENCY_BUCKETS = (
     0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 25.0, 50.0, 75.0,
 )  # fmt: skip
 """django-prometheus's default `PROMETHEUS_LATENCY_BUCKETS`, in seconds."""
-
-_T = TypeVar("_T")
 
 BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
 AFTER = "telemetry.middleware.PrometheusAfterMiddleware"
@@ -58,8 +56,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         latency_buckets=_buckets("PROMETHEUS_LATENCY_BUCKETS", LATENCY_BUCKETS),
         count_scrapes=_boolean("TELEMETRY_COUNT_SCRAPES", default=True),
         series_limit=_positive("TELEMETRY_SERIES_LIMIT", 2000),
-        label_budgets=_mapping("TELEMETRY_LABEL_BUDGETS", int),
-        observable_scopes=_mapping("TELEMETRY_OBSERVABLE_SCOPES", str),
+        label_budgets=_label_budgets(),
+        observable_scopes=_observable_scopes(),
         excluded_urls=environ.get("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", environ.get("OTEL_PYTHON_EXCLUDED_URLS")),
         sdk_disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
         disabled_instrumentations=frozenset(
@@ -103,8 +101,8 @@ def _buckets(name: str, default: tuple[float, ...]) -> tuple[float, ...]:
         raise ConfigurationError(f"{name}: {given!r} is not a sequence of numbers (seconds)") from None
     if edges and edges[-1] == float("inf"):
         edges = edges[:-1]
-    if not edges or list(edges) != sorted(set(edges)):
-        raise ConfigurationError(f"{name}: {given!r} must hold at least one number (seconds), rising strictly")
+    if not edges or not all(map(math.isfinite, edges)) or list(edges) != sorted(set(edges)):
+        raise ConfigurationError(f"{name}: {given!r} must hold at least one finite number (seconds), rising strictly")
     return edges
 
 
@@ -122,10 +120,21 @@ def _positive(name: str, default: int) -> int:
     return given
 
 
-def _mapping(name: str, of: type[_T]) -> dict[str, _T]:
-    given = getattr(settings, name, {})
+def _label_budgets() -> dict[str, int]:
+    given = getattr(settings, "TELEMETRY_LABEL_BUDGETS", {})
     if not isinstance(given, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, of) for key, value in given.items()
+        isinstance(label, str) and isinstance(budget, int) and budget >= 1 for label, budget in given.items()
     ):
-        raise ConfigurationError(f"{name}: {given!r} is not a dict of str to {of.__name__}")
+        raise ConfigurationError(
+            f"TELEMETRY_LABEL_BUDGETS: {given!r} is not a dict of label names to whole numbers of at least 1"
+        )
+    return dict(given)
+
+
+def _observable_scopes() -> dict[str, str]:
+    given = getattr(settings, "TELEMETRY_OBSERVABLE_SCOPES", {})
+    if not isinstance(given, Mapping) or not all(scope in ("service", "process") for scope in given.values()):
+        raise ConfigurationError(
+            f"TELEMETRY_OBSERVABLE_SCOPES: {given!r} is not a dict of instrument names to 'service' or 'process'"
+        )
     return dict(given)

@@ -1,0 +1,90 @@
+"""What the host decides: read, checked, and refused with the setting's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from telemetry import conf
+from telemetry.errors import ConfigurationError
+
+
+class TestLoad:
+    def test_defaults(self) -> None:
+        config = conf.load({})
+        assert conf.LATENCY_BUCKETS == config.latency_buckets
+        assert (None, True, False, 2000) == (
+            config.store_dir,
+            config.count_scrapes,
+            config.sdk_disabled,
+            config.series_limit,
+        )
+
+    def test_a_test_run_has_a_private_store_unless_a_directory_is_named(self, tmp_path: Path) -> None:
+        assert conf.load({}).private_store
+        named = conf.load({"TELEMETRY_STORE_DIR": str(tmp_path)})
+        assert (tmp_path, False) == (named.store_dir, named.private_store)
+
+    def test_the_setting_wins_over_the_variable(self, tmp_path: Path) -> None:
+        with override_settings(TELEMETRY_STORE_DIR=tmp_path / "a"):
+            assert tmp_path / "a" == conf.load({"TELEMETRY_STORE_DIR": str(tmp_path / "b")}).store_dir
+
+    @pytest.mark.parametrize(
+        "environ",
+        [
+            {"DJANGO_SETTINGS_MODULE": "other.settings"},
+            {"OTEL_SERVICE_NAME": "other"},
+            {"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=2,x=y"},
+            {"OTEL_RESOURCE_ATTRIBUTES": "service.name=other"},
+        ],
+    )
+    def test_what_tells_two_services_apart(self, environ: dict[str, str]) -> None:
+        assert conf.load({}).identity != conf.load(environ).identity
+
+    def test_the_project_tells_services_apart(self, tmp_path: Path) -> None:
+        with override_settings(BASE_DIR=tmp_path):
+            other = conf.load({}).identity
+        assert conf.load({}).identity != other
+
+    def test_otel_variables(self) -> None:
+        config = conf.load(
+            {
+                "OTEL_SDK_DISABLED": "True",
+                "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "django, sqlite3",
+                "OTEL_PYTHON_EXCLUDED_URLS": "health",
+            }
+        )
+        assert (True, frozenset({"django", "sqlite3"}), "health") == (
+            config.sdk_disabled,
+            config.disabled_instrumentations,
+            config.excluded_urls,
+        )
+
+    def test_infinity_is_implied_in_buckets(self) -> None:
+        with override_settings(PROMETHEUS_LATENCY_BUCKETS=(1, 2, float("inf"))):
+            assert (1.0, 2.0) == conf.load({}).latency_buckets
+
+    @pytest.mark.parametrize(
+        ("name", "value", "valid"),
+        [
+            ("TELEMETRY_STORE_DIR", 7, "path"),
+            ("PROMETHEUS_LATENCY_BUCKETS", "fast", "numbers"),
+            ("PROMETHEUS_LATENCY_BUCKETS", (), "at least one"),
+            ("PROMETHEUS_LATENCY_BUCKETS", (2, 1), "rising"),
+            ("PROMETHEUS_LATENCY_BUCKETS", (1, float("nan")), "finite"),
+            ("TELEMETRY_COUNT_SCRAPES", "no", "True or False"),
+            ("TELEMETRY_SERIES_LIMIT", 0, "at least 1"),
+            ("TELEMETRY_SERIES_LIMIT", True, "whole number"),
+            ("TELEMETRY_LABEL_BUDGETS", ["customer_id"], "dict"),
+            ("TELEMETRY_LABEL_BUDGETS", {"customer_id": 0}, "at least 1"),
+            ("TELEMETRY_OBSERVABLE_SCOPES", {"queue": "nobody"}, "process"),
+        ],
+    )
+    def test_a_wrong_setting_is_named(self, name: str, value: Any, valid: str) -> None:
+        with override_settings(**{name: value}), pytest.raises(ConfigurationError) as refused:
+            conf.load({})
+        assert name in str(refused.value)
+        assert valid in str(refused.value)

@@ -1,0 +1,193 @@
+"""The endpoint, as a scraper sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import AsyncClient, Client, override_settings
+from django.urls import reverse
+from prometheus_client import REGISTRY, Counter, generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+
+from telemetry import runtime
+from telemetry.errors import ConfigurationError
+from telemetry.tests.servers.harness import CHECKOUT, parse, total
+
+PROMETHEUS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+
+
+class TestEndpoint:
+    def test_its_name_and_path(self) -> None:
+        assert "/metrics" == reverse("prometheus-django-metrics")
+
+    def test_text_without_an_accept_header(self, client: Client) -> None:
+        response = client.get("/metrics")
+        assert 200 == response.status_code
+        assert "text/plain; version=0.0.4; charset=utf-8" == response["Content-Type"]
+        assert "Accept, Accept-Encoding" == response["Vary"]
+        assert "no-store" in response["Cache-Control"]
+        assert len(parse(response.content.decode())) > 30
+
+    def test_openmetrics_where_it_is_asked_for(self, client: Client) -> None:
+        response = client.get("/metrics", headers={"Accept": PROMETHEUS})
+        assert "application/openmetrics-text; version=1.0.0; charset=utf-8" == response["Content-Type"]
+        assert response.content.endswith(b"# EOF\n")
+        assert len(list(openmetrics(response.content.decode()))) > 30
+
+    def test_gzip_where_it_is_accepted(self, client: Client) -> None:
+        response = client.get("/metrics", headers={"Accept-Encoding": "gzip"})
+        assert "gzip" == response["Content-Encoding"]
+        assert gzip.decompress(response.content).startswith(b"# HELP ")
+        assert "Content-Encoding" not in client.get("/metrics", headers={"Accept-Encoding": "gzip;q=0"})
+
+    @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+    def test_any_method_is_answered(self, client: Client, method: str) -> None:
+        assert 200 == client.generic(method, "/metrics").status_code
+
+    def test_from_an_async_stack(self) -> None:
+        assert 200 == asyncio.run(AsyncClient().get("/metrics")).status_code  # type: ignore[arg-type]
+
+    def test_a_scrape_asks_no_database(self, client: Client) -> None:
+        """No `db` mark: pytest-django fails the test where anything connects."""
+        with pytest.raises(RuntimeError, match="Database access not allowed"):
+            client.get("/claims/batches/?customer=x")
+        assert 200 == client.get("/metrics").status_code
+
+    def test_a_scrape_counts_as_a_request(self, client: Client) -> None:
+        def scrapes() -> float:
+            name = "django_http_responses_total_by_status_view_method_total"
+            return total(parse(client.get("/metrics").content.decode()), name, view="prometheus-django-metrics")
+
+        before = scrapes()
+        assert before + 1 == scrapes()
+
+    def test_the_users_own_metrics_are_shown_once_beside_ours(self, client: Client) -> None:
+        mine = Counter("users_own", "A metric that the project registered itself.", ["kind"])
+        try:
+            mine.labels("a").inc(3)
+            page = client.get("/metrics").content.decode()
+        finally:
+            REGISTRY.unregister(mine)
+        assert 3 == total(parse(page), "users_own_total", kind="a")
+        types = [line for line in page.splitlines() if line.startswith("# TYPE ")]
+        assert len(types) == len(set(types))
+        assert 1 == page.count("# TYPE process_cpu_seconds_total ")
+
+    def test_the_clients_registry_shows_our_families_too(self, client: Client) -> None:
+        client.get("/")
+        page = generate_latest(REGISTRY).decode()
+        assert "# TYPE django_http_requests_total_by_method_total counter\n" in page
+        assert 'django_http_requests_total_by_method_total{method="GET"}' in page
+
+
+class TestFamiliesWithoutData:
+    def test_help_type_and_zeros_before_the_first_request(self) -> None:
+        page = alone("print(runtime.get().scrape().body.decode())").stdout
+        for line in (
+            "# TYPE django_http_requests_total_by_method_total counter",
+            "# TYPE django_http_requests_latency_seconds_by_view_method histogram",
+            "# TYPE django_db_errors_total counter",
+            "# TYPE http_server_request_duration_seconds histogram",
+            "# TYPE db_client_operation_duration_seconds histogram",
+            "django_http_requests_before_middlewares_total 0.0",
+            "django_http_requests_unknown_latency_total 0.0",
+            "django_http_ajax_requests_total 0.0",
+            "django_http_responses_streaming_total 0.0",
+        ):
+            assert line in page.splitlines()
+
+    def test_business_families_only_where_upstream_is_installed(self, client: Client) -> None:
+        ours = client.get("/metrics").content
+        assert 24 == len({line for line in ours.splitlines() if line.startswith(b"# TYPE upstream_")})
+        assert "upstream_" not in alone("print(runtime.get().scrape().body.decode())").stdout
+
+
+class TestSwitches:
+    def test_sdk_disabled_gives_an_empty_page(self) -> None:
+        done = alone(
+            "from django.test import Client\n"
+            "assert Client().get('/ok').status_code == 200\n"
+            "page = Client().get('/metrics')\n"
+            "print(page.status_code, page.content)",
+            OTEL_SDK_DISABLED="true",
+        )
+        assert "200 b''" == done.stdout.strip()
+
+    def test_scrapes_can_be_left_out(self) -> None:
+        done = alone(
+            "from django.test import Client\n"
+            "[Client().get(path) for path in ('/ok', '/metrics', '/metrics')]\n"
+            "print(Client().get('/metrics').content.decode())",
+            settings="TELEMETRY_COUNT_SCRAPES = False",
+        )
+        assert 1 == total(parse(done.stdout), "django_http_requests_total_by_method_total")
+
+    def test_nothing_is_made_before_the_first_record(self, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        script = (
+            "import os, threading\n"
+            f"print(os.path.exists({str(store)!r}), threading.active_count())\n"
+            "from django.test import Client\n"
+            "Client().get('/ok')\n"
+            f"print(os.path.exists({str(store)!r}), [t.name for t in threading.enumerate()][1:])\n"
+        )
+        lines = alone(script, TELEMETRY_STORE_DIR=str(store)).stdout.splitlines()
+        assert ["False 1", "True ['telemetry-publisher']"] == lines
+
+    def test_no_spans_and_no_exporter_without_a_variable(self) -> None:
+        script = (
+            "from opentelemetry import trace\nfrom telemetry import conf\n"
+            "print(type(trace.get_tracer_provider()).__name__, [m for m in conf.get_middleware() if 'span' in m])"
+        )
+        assert "ProxyTracerProvider []" == alone(script).stdout.strip()
+
+
+class TestMiddlewareSetting:
+    def test_ours_are_put_first_and_last(self) -> None:
+        script = "from telemetry import conf\nmiddleware = conf.get_middleware()\nprint(middleware[0], middleware[-1])"
+        assert (
+            "telemetry.middleware.PrometheusBeforeMiddleware telemetry.middleware.PrometheusAfterMiddleware"
+            == alone(script).stdout.strip()
+        )
+
+    def test_ready_again_changes_nothing(self) -> None:
+        given = ["telemetry.middleware.PrometheusAfterMiddleware", "telemetry.middleware.PrometheusBeforeMiddleware"]
+        with override_settings(MIDDLEWARE=given):
+            from django.conf import settings
+
+            runtime.get().place_middleware()
+            assert given == settings.MIDDLEWARE
+            settings.MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+            runtime.get().place_middleware()
+            runtime.get().place_middleware()
+            assert 3 == len(settings.MIDDLEWARE)
+
+    def test_the_app_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runtime, "_runtime", None)
+        with pytest.raises(ConfigurationError, match="INSTALLED_APPS"):
+            runtime.get()
+
+
+def alone(script: str, settings: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, on the test project and the given settings beside it."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "PYTEST_", "TELEMETRY_", "DJANGO_"))}
+    module = f"exec({settings!r}, vars(settings_module))\n" if settings else ""
+    setup = (
+        "import sys, tempfile, os\n"
+        "temporary = tempfile.TemporaryDirectory()\n"
+        "os.environ.setdefault('TELEMETRY_STORE_DIR', temporary.name)\n"
+        "import telemetry.tests.project.settings as settings_module\n"
+        f"{module}import django\ndjango.setup()\nfrom telemetry import runtime\n"
+    )
+    clean |= {"PYTHONPATH": str(CHECKOUT), "DJANGO_SETTINGS_MODULE": "telemetry.tests.project.settings", **environ}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", setup + script], env=clean, capture_output=True, text=True, timeout=60
+    )
+    assert 0 == done.returncode, done.stderr
+    return done
