@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
-from telemetry.samples import Exemplar, FamilySamples, HistogramValue, Key, Labels, Reading, TableReading, combine
+from telemetry.samples import Exemplar, FamilySamples, HistogramValue, Key, Reading, TableReading, combine
 from telemetry.spec import Family, FamilyType, Kind, Layout, Part, Projection, Source, Take
 
 _Values = tuple[str, ...]
@@ -26,73 +26,115 @@ def evaluate_all(projections: Iterable[Projection], reading: Reading) -> list[Fa
 
 
 class _Evaluation:
+    """One read, and what several projections need of it."""
+
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._merged: dict[str, _Series] = {}
+        self._counted: dict[tuple[str, Part], dict[Key, float]] = {}
 
     def family(self, projection: Projection) -> FamilySamples:
-        family, floor = projection.family, projection.floor
-        histogram = family.type is FamilyType.HISTOGRAM
-        width = len(family.buckets) + 2 if histogram else 1
-        # A family without labels has its one series from the start, like prometheus_client's.
-        zeros = projection.zeros if family.labels else ((),)
-        shown: dict[_Values, list[float]] = {values: [0.0] * width for values in zeros}
-        exemplars: dict[_Values, dict[int, Exemplar]] = {}
-        for source in projection.sources:
-            table = self._reading.tables.get(source.layout.name)
-            if table is None or not _serves(table.layout, source, family):
-                continue
-            reduce = _rebucketing(table.layout, family) if histogram else _taking(table.layout, source.take)
-            pick = _picking(table.layout, source, family)
-            for values, cells in self._grouped(table, source, pick).items():
-                have = shown.setdefault(values, [0.0] * width)
-                for index, amount in enumerate(reduce(cells)):
-                    have[index] += source.sign * amount
-            if histogram and table.exemplars:
-                _keep_newest(exemplars, table, source, pick, family)
+        family = projection.family
+        found: Mapping[_Values, float | HistogramValue]
+        found = self._histograms(projection) if family.type is FamilyType.HISTOGRAM else self._scalars(projection)
         order = sorted(range(len(family.labels)), key=family.labels.__getitem__)
-        series: list[tuple[Labels, float | HistogramValue]] = []
-        for values in sorted(shown):
-            cells = shown[values]
-            labels = tuple([(family.labels[at], values[at]) for at in order])
-            if histogram:
-                series.append((labels, HistogramValue(cells[:-1], cells[-1], exemplars.get(values, {}))))
-            else:
-                series.append((labels, cells[0] if floor is None else max(cells[0], floor)))
+        names = [(family.labels[at], at) for at in order]
+        series = [(tuple([(name, values[at]) for name, at in names]), found[values]) for values in sorted(found)]
         return FamilySamples(family, series, self._reading.start_time)
 
-    def _grouped(
-        self, table: TableReading, source: Source, pick: Callable[[Key], _Values]
-    ) -> dict[_Values, list[float]]:
-        """The source's series, combined where the labels kept are the same."""
+    def _sources(self, projection: Projection) -> Iterator[tuple[Source, TableReading]]:
+        for source in projection.sources:
+            table = self._reading.tables.get(source.layout.name)
+            if table is not None and _serves(table.layout, source, projection.family):
+                yield source, table
+
+    def _scalars(self, projection: Projection) -> dict[_Values, float]:
+        shown = dict.fromkeys(_zeros(projection), 0.0)
+        for source, table in self._sources(projection):
+            kind = table.layout.kind
+            if kind in (Kind.MAX, Kind.LAST):
+                groups = {values: cells[0] for values, cells in self._grouped(source, table, projection).items()}
+            else:
+                groups = {}
+                pick, wanted = _picking(table.layout, source, projection.family), _filtering(table.layout, source)
+                for key, value in self._values(source, table).items():
+                    if wanted is None or wanted(key):
+                        values = pick(key)
+                        groups[values] = groups.get(values, 0.0) + value
+            for values, value in groups.items():
+                shown[values] = shown.get(values, 0.0) + source.sign * value
+        if projection.floor is not None:
+            return {values: max(value, projection.floor) for values, value in shown.items()}
+        return shown
+
+    def _histograms(self, projection: Projection) -> dict[_Values, HistogramValue]:
+        family = projection.family
+        width = len(family.buckets) + 2
+        shown = {values: [0.0] * width for values in _zeros(projection)}
+        exemplars: dict[_Values, dict[int, Exemplar]] = {}
+        for source, table in self._sources(projection):
+            rebucket = _rebucketing(table.layout, family)
+            for values, stored in self._grouped(source, table, projection).items():
+                cells, have = rebucket(stored), shown.get(values)
+                if have is None and source.sign == 1:
+                    shown[values] = cells
+                else:
+                    shown[values] = [a + source.sign * b for a, b in zip(have or [0.0] * width, cells, strict=True)]
+            if table.exemplars:
+                _keep_newest(exemplars, table, source, family)
+        return {
+            values: HistogramValue(cells[:-1], cells[-1], exemplars.get(values, {})) for values, cells in shown.items()
+        }
+
+    def _grouped(self, source: Source, table: TableReading, projection: Projection) -> dict[_Values, list[float]]:
+        """The source's series, combined where the labels kept are the same; not to be changed."""
         layout = table.layout
-        wanted = _filtering(layout, source)
+        pick, wanted = _picking(layout, source, projection.family), _filtering(layout, source)
         groups: dict[_Values, list[float]] = {}
-        own: set[_Values] = set()
-        for key, cells in self._series(table, source.part).items():
-            if _unset(layout, cells) or not wanted(key):
+        copied: set[_Values] = set()
+        for key, cells in self._series(source, table).items():
+            if (wanted is not None and not wanted(key)) or _unset(layout, cells):
                 continue
             values = pick(key)
             have = groups.get(values)
             if have is None:
                 groups[values] = cells
-            elif values in own:
-                combine(layout, have, cells)
-            else:
-                own.add(values)
+                continue
+            if values not in copied:
+                copied.add(values)
                 groups[values] = have = list(have)
-                combine(layout, have, cells)
+            combine(layout, have, cells)
         return groups
 
-    def _series(self, table: TableReading, part: Part) -> _Series:
-        if part is Part.LIVING:
+    def _series(self, source: Source, table: TableReading) -> _Series:
+        if source.part is Part.LIVING:
             return table.living
-        if part is Part.GONE:
+        if source.part is Part.GONE:
             return table.gone
-        merged = self._merged.get(table.layout.name)
+        name = table.layout.name
+        merged = self._merged.get(name)
         if merged is None:
-            merged = self._merged[table.layout.name] = table.series()
+            merged = self._merged[name] = table.series()
         return merged
+
+    def _values(self, source: Source, table: TableReading) -> dict[Key, float]:
+        """One number for each series of an additive record."""
+        layout, series = table.layout, self._series(source, table)
+        if layout.kind is not Kind.HISTOGRAM:
+            return {key: cells[0] for key, cells in series.items()}
+        buckets = len(layout.edges) + 1
+        if source.take is Take.SUM:
+            return {key: cells[buckets] for key, cells in series.items()}
+        place = (layout.name, source.part)
+        counted = self._counted.get(place)
+        if counted is None:
+            counted = self._counted[place] = {key: sum(cells[:buckets]) for key, cells in series.items()}
+        return counted
+
+
+def _zeros(projection: Projection) -> tuple[_Values, ...]:
+    # A family without labels has its one series from the start, like prometheus_client's.
+    return projection.zeros if projection.family.labels else ((),)
 
 
 def _serves(layout: Layout, source: Source, family: Family) -> bool:
@@ -104,12 +146,15 @@ def _serves(layout: Layout, source: Source, family: Family) -> bool:
     return same_kind and wanted <= set(layout.labels) and set(family.buckets) <= set(layout.edges)
 
 
-def _filtering(layout: Layout, source: Source) -> Callable[[Key], bool]:
-    """Whether a stored key passes the source's `where` and `unless`."""
+def _filtering(layout: Layout, source: Source) -> Callable[[Key], bool] | None:
+    """Whether a stored key passes the source's `where` and `unless`; None where there are none."""
     tests = [(layout.labels.index(label), values, True) for label, values in source.where.items()]
     tests += [(layout.labels.index(label), values, False) for label, values in source.unless.items()]
     if not tests:
-        return lambda key: True
+        return None
+    if len(tests) == 1:
+        ((only, set_, sense),) = tests
+        return lambda key: (key[only] in set_) is sense
     return lambda key: all((key[at] in values) is inside for at, values, inside in tests)
 
 
@@ -129,17 +174,7 @@ def _picking(layout: Layout, source: Source, family: Family) -> Callable[[Key], 
     return lambda key: tuple(map(str, parts(key)))
 
 
-def _taking(layout: Layout, take: Take) -> Callable[[Sequence[float]], tuple[float]]:
-    """From stored cells to the one value shown."""
-    if layout.kind is not Kind.HISTOGRAM:
-        return lambda cells: (cells[0],)
-    buckets = len(layout.edges) + 1
-    if take is Take.SUM:
-        return lambda cells: (cells[buckets],)
-    return lambda cells: (sum(cells[:buckets]),)
-
-
-def _rebucketing(layout: Layout, family: Family) -> Callable[[Sequence[float]], Sequence[float]]:
+def _rebucketing(layout: Layout, family: Family) -> Callable[[list[float]], list[float]]:
     """From stored cells to the family's bucket counts (not cumulative, the last is +Inf's) and the sum."""
     last = len(layout.edges) + 1
     if layout.edges == family.buckets:
@@ -156,17 +191,11 @@ def _unset(layout: Layout, cells: Sequence[float]) -> bool:
     return layout.kind is Kind.LAST and cells[1] == 0.0
 
 
-def _keep_newest(
-    kept: dict[_Values, dict[int, Exemplar]],
-    table: TableReading,
-    source: Source,
-    pick: Callable[[Key], _Values],
-    family: Family,
-) -> None:
+def _keep_newest(kept: dict[_Values, dict[int, Exemplar]], table: TableReading, source: Source, family: Family) -> None:
     """Carry each stored exemplar to the family's bucket that contains its value; the newest stays."""
-    wanted = _filtering(table.layout, source)
+    pick, wanted = _picking(table.layout, source, family), _filtering(table.layout, source)
     for key, by_bucket in table.exemplars.items():
-        if not wanted(key):
+        if wanted is not None and not wanted(key):
             continue
         mine = kept.setdefault(pick(key), {})
         for exemplar in by_bucket.values():
