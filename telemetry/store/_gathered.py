@@ -24,12 +24,13 @@ class Gathered:
         cells: memoryview[float] = view.cast("d")
         words: memoryview[int] = view.cast("Q")
         values = cast("list[float]", cells.tolist())
-        for layout, extra, series in zip(records.layouts, records.extras, records.series, strict=True):
-            table = self._table(layout, int(extra.get("seen", segment)))
+        for defined in records.tables.values():
+            layout = defined.layout
+            table = self._table(layout, int(defined.extra.get("seen", segment)))
             if layout.kind is Kind.UPDOWN and not living:
                 continue  # the share of a process dies with it
             into = table.living if living else table.gone
-            for key, slot in series:
+            for key, slot in defined.series:
                 mine = into.get(key)
                 if mine is None:
                     into[key] = values[slot : slot + layout.width]
@@ -71,9 +72,10 @@ class Gathered:
 
     def dump(self) -> bytes:
         """The dead part as records."""
-        parts = []
-        for number, (layout, table) in enumerate(self.tables.items()):
-            parts.append(byte_format.layout_record(number, layout, seen=self.seen[layout]))
+        body = bytearray()
+        for layout, table in self.tables.items():
+            place = len(body) // 8
+            body += byte_format.layout_record(layout, seen=self.seen[layout])
             for key, values in table.gone.items():
                 cells = memoryview(bytearray(8 * byte_format.series_cells(layout))).cast("B").cast("d")
                 words = cells.cast("B").cast("Q")
@@ -81,8 +83,8 @@ class Gathered:
                     cells[index] = value
                 for bucket, exemplar in table.exemplars.get(key, {}).items():
                     byte_format.write_exemplar(cells, words, layout.width + bucket * EXEMPLAR_CELLS, exemplar)
-                parts += (byte_format.series_record(number, key), bytes(cells))
-        return b"".join(parts)
+                body += byte_format.series_record(place, key) + bytes(cells)
+        return bytes(body)
 
 
 def _add_exemplars(

@@ -25,6 +25,7 @@ class _Stat:
     """The fields of proc_pid_stat(5) that tell processes apart; `stack` is 0 where it may not be seen."""
 
     state: str
+    threads: int
     ticks: int
     stack: int
 
@@ -64,7 +65,8 @@ def surely_dead(owner: Owner) -> bool:
     stat = _stat(owner.pid)
     if stat is None:
         return False
-    return stat.state in "ZX" or bool(owner.ticks and stat.ticks != owner.ticks)
+    # a main thread that has ended is a zombie while the other threads may go on
+    return (stat.state in "ZX" and stat.threads <= 1) or bool(owner.ticks and stat.ticks != owner.ticks)
 
 
 def anchor() -> Owner | None:
@@ -115,6 +117,6 @@ def _stat(pid: int) -> _Stat | None:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
         # the name, in parentheses, may itself hold spaces and parentheses
         fields = text.rpartition(")")[2].split()
-        return _Stat(fields[0], int(fields[19]), int(fields[25]))
+        return _Stat(fields[0], int(fields[17]), int(fields[19]), int(fields[25]))
     except (OSError, ValueError, IndexError):
         return None

@@ -12,10 +12,12 @@ Everything is counted in cells of 8 bytes, in the machine's own byte order (the 
     cells 32..    SCRATCH: where those measurements are written, and never read
     cell FIRST    the records
 
-A record: u32 kind, u32 payload length in bytes, u32 layout number, u32 CRC-32 of these and the payload;
+A record: u32 kind, u32 payload length in bytes, u32 layout, u32 CRC-32 of these and the payload;
 the payload, JSON in ASCII, padded with zeros to a whole cell; then, for a series, its value cells and
 for each bucket of a layout with exemplars, six cells: value and time (doubles), trace id high and low,
-span id (unsigned) and the check word.
+span id (unsigned) and the check word. `layout` is 0 for a layout and for a series the cell at which the
+record of its layout stands: a place that is known only once it is taken, so that no series, not even
+one that a finaliser makes in between, comes before its layout.
 """
 
 from __future__ import annotations
@@ -117,29 +119,38 @@ def neutral(layout: Layout) -> Iterator[tuple[int, float]]:
         yield layout.width - 1, -math.inf
 
 
-def layout_record(number: int, layout: Layout, **more: Any) -> bytes:
-    """The record that defines a layout under a number; `more` is kept beside it."""
+def layout_record(layout: Layout, **more: Any) -> bytes:
+    """The record that defines a layout; `more` is kept beside it."""
     fields = {"name": layout.name, "kind": layout.kind.value, "labels": layout.labels, "edges": layout.edges}
-    return _record(_LAYOUT, number, {**fields, "min_max": layout.min_max, "exemplars": layout.exemplars, **more})
+    return _record(_LAYOUT, 0, {**fields, "min_max": layout.min_max, "exemplars": layout.exemplars, **more})
 
 
-def series_record(number: int, key: Key) -> bytes:
-    """The head of a series of layout `number`; its cells follow.
+def series_record(place: int, key: Key) -> bytes:
+    """The head of a series whose layout stands at cell `place`; its own cells follow.
 
     Raises:
         ValueError: the key is too long.
         TypeError: the key holds what JSON cannot.
     """
-    return _record(_SERIES, number, key)
+    return _record(_SERIES, place, key)
 
 
-def _record(kind: int, number: int, value: object) -> bytes:
+def _record(kind: int, place: int, value: object) -> bytes:
     payload = json.dumps(value, separators=(",", ":")).encode("ascii")
     if len(payload) > MAX_KEY_BYTES:
         raise ValueError(f"{payload[:60]!r}... has {len(payload)} bytes; at most {MAX_KEY_BYTES} fit")
-    head = _CHECKED.pack(kind, len(payload), number)
+    head = _CHECKED.pack(kind, len(payload), place)
     check = zlib.crc32(payload, zlib.crc32(head))
     return head + struct.pack("=I", check) + payload + bytes(-len(payload) % 8)
+
+
+@dataclass(slots=True)
+class Defined:
+    """A layout, what was kept beside it, and its series: keys, and the cell at which their values begin."""
+
+    layout: Layout
+    extra: dict[str, Any]
+    series: list[tuple[Key, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -147,10 +158,8 @@ class Records:
     """What stands where in a run of records; it can go on where it stopped, since nothing is moved."""
 
     end: int = FIRST
-    layouts: list[Layout] = field(default_factory=list)
-    extras: list[dict[str, Any]] = field(default_factory=list)
-    series: list[list[tuple[Key, int]]] = field(default_factory=list)
-    """By layout number: keys, and the cell at which their values begin."""
+    tables: dict[int, Defined] = field(default_factory=dict)
+    """By the cell at which the record of the layout stands."""
 
     def extend(self, data: bytes | memoryview, used: int) -> None:
         """Take in the records up to cell `used`.
@@ -165,35 +174,33 @@ class Records:
         at = self.end * 8
         if at + _RECORD.size > used * 8:
             raise SegmentCorrupt(f"cell {self.end}: a record reaches beyond the end at cell {used}")
-        kind, length, number, check = _RECORD.unpack_from(data, at)
+        kind, length, place, check = _RECORD.unpack_from(data, at)
         payload = bytes(data[at + _RECORD.size : min(at + _RECORD.size + length, used * 8)])
         if len(payload) < length or zlib.crc32(payload, zlib.crc32(data[at : at + _CHECKED.size])) != check:
             raise SegmentCorrupt(f"cell {self.end}: a record of {length} bytes does not fit its check sum")
         first = self.end + (_RECORD.size + length + 7) // 8
         try:
             value = json.loads(payload)
-            if kind == _LAYOUT and number == len(self.layouts):
-                layout, extra = _layout(value)
-                self.layouts.append(layout)
-                self.extras.append(extra)
-                self.series.append([])
+            if kind == _LAYOUT:
+                self.tables[self.end] = _defined(value)
                 self.end = first
                 return
-            end = first + series_cells(self.layouts[number])
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise SegmentCorrupt(f"cell {self.end}: kind {kind}, layout number {number}: {error}") from error
+            table = self.tables[place]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SegmentCorrupt(f"cell {self.end}: kind {kind}, layout at cell {place}: {error!r}") from error
+        end = first + series_cells(table.layout)
         if kind != _SERIES or end > used:
             raise SegmentCorrupt(f"cell {self.end}: kind {kind}, ending at cell {end} of {used}")
-        self.series[number].append((_tuples(value), first))
+        table.series.append((_tuples(value), first))
         self.end = end
 
 
-def _layout(value: dict[str, Any]) -> tuple[Layout, dict[str, Any]]:
+def _defined(value: dict[str, Any]) -> Defined:
     layout = Layout(
         value.pop("name"), Kind(value.pop("kind")), tuple(value.pop("labels")), tuple(value.pop("edges")),
         value.pop("min_max"), value.pop("exemplars"),
     )  # fmt: skip
-    return layout, value
+    return Defined(layout, value)
 
 
 def _tuples(value: Any) -> Any:

@@ -70,11 +70,13 @@ def _look(path: Path, generation: int, number: int) -> _Found:
         return segment  # in doubt it lives
     try:
         segment.lives = _is_held(fd)
-        # the lock first, then the cells: those of the dead are final
+        # first whether it lives, then the cells: those of the dead are final
         segment.known = read_segment(fd, generation, number)
         if segment.lives and _processes.surely_dead(segment.known.header.owner):
-            # a child that was forked behind Python's back keeps the lock of a dead parent
+            # a child that was forked behind Python's back keeps the lock of a dead parent; read again, for
+            # what was read while it lived is not final
             segment.lives = False
+            segment.known = read_segment(fd, generation, number)
         segment.corrupt = not segment.known.whole
     except SegmentCorrupt:
         segment.corrupt = True

@@ -38,24 +38,19 @@ class Segment:
         self.header: layout.Header | None = None
         self.path: Path | None = None
         self.lock_fd = -1
-        self.numbers: dict[str, int] = {}
+        self._places: dict[str, int] = {}
         self._next = layout.FIRST
         self._appending = 0
         self._raw = memoryview(b"")
         self._install(bytearray(MEMORY_BYTES))
         self.cells[layout.USED] = float(layout.FIRST)
 
-    def add_layout(self, defined: Layout) -> int:
-        """The number of this layout, which gets a record at the first call."""
-        number = self.numbers.get(defined.name)
-        if number is None:
-            number = self.numbers[defined.name] = len(self.numbers)
-            try:
-                self._append(layout.layout_record(number, defined))
-            except BaseException:
-                del self.numbers[defined.name]
-                raise
-        return number
+    def _place(self, defined: Layout) -> int:
+        """The cell at which this layout's record stands; it gets one at the first call."""
+        place = self._places.get(defined.name)
+        if place is None:
+            place = self._places[defined.name] = self._append(layout.layout_record(defined))
+        return place
 
     def add_series(self, defined: Layout, key: Key) -> int:
         """Append a series with neutral values and return its first cell.
@@ -65,10 +60,11 @@ class Segment:
             ValueError: the key is too long.
             TypeError: the key holds what JSON cannot.
         """
-        head = layout.series_record(self.add_layout(defined), key)
-        return self._append(head, defined)
+        head = layout.series_record(self._place(defined), key)
+        return self._append(head, defined) + len(head) // 8
 
     def _append(self, head: bytes, defined: Layout | None = None) -> int:
+        """Append a record, for a series with the cells that `defined` needs; the cell at which it begins."""
         values = len(head) // 8
         size = values + (layout.series_cells(defined) if defined else 0)
         # no call stands between the test and the taking, so nothing can come in between
@@ -89,7 +85,7 @@ class Segment:
             # the outermost commits for all: a reader must not find a hole before a whole record
             if not self._appending:
                 self.cells[layout.USED] = float(self._next)
-        return at + values
+        return at
 
     def _grow(self, cells: int) -> None:
         size = _at_least(cells * 8, self._capacity * 8)
