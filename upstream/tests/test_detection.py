@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from upstream import generator
-from upstream.detection import detect
+from upstream.detection import detect, service
 from upstream.detection.comparison import Answer, Finding, Windows, compare
 from upstream.ingestion import ingest
 from upstream.models import Claim, ClaimBatch, Customer, DriftEvent, JobRun, Payer
 from upstream.tests.conftest import Calls, named
 
 END = generator.DEFAULT_END
+ONE_DAY = datetime.timedelta(days=1)
 WINDOWS = Windows.ending(END)
 CODES = dict(enumerate(generator.PAYERS))
 
@@ -74,10 +75,10 @@ class TestCompare:
         (found,) = compare(self.claims(0, 1000, WINDOWS.baseline_start) + self.claims(400, 400, END), WINDOWS)
         assert 1.0 == found.severity
 
-    def test_windows_end_where_they_say(self) -> None:
-        outside = [WINDOWS.baseline_start - datetime.timedelta(days=1), END + datetime.timedelta(days=1)]
+    @pytest.mark.parametrize(("day", "denied"), [(WINDOWS.baseline_start - ONE_DAY, 0), (END + ONE_DAY, 9_999)])
+    def test_windows_end_where_they_say(self, day: datetime.date, denied: int) -> None:
         quiet = self.claims(80, 1000, WINDOWS.baseline_start) + self.claims(80, 1000, END)
-        assert [] == compare(quiet + [claim for day in outside for claim in self.claims(999, 999, day)], WINDOWS)
+        assert [] == compare(quiet + self.claims(denied, 9_999, day), WINDOWS)
 
     @pytest.mark.parametrize(
         ("baseline", "recent"),
@@ -92,8 +93,8 @@ class TestCompare:
         assert [] == compare(self.claims(*baseline, WINDOWS.baseline_start) + self.claims(*recent, END), WINDOWS)
 
     def test_no_finding_where_too_few_denials_are_expected(self) -> None:
-        # 0 of 50 to 6 of 50: the approximation does not hold with 3 expected.
-        assert [] == compare(self.claims(0, 50, WINDOWS.baseline_start) + self.claims(6, 50, END), WINDOWS)
+        # 5 of 10,000 to 5 of 50 has a tiny p-value, by an approximation that 0.05 expected denials do not bear.
+        assert [] == compare(self.claims(5, 10_000, WINDOWS.baseline_start) + self.claims(5, 50, END), WINDOWS)
 
     def test_earlier_payment_is_no_finding(self) -> None:
         assert [] == compare(self.claims(0, 90, WINDOWS.baseline_start, 20) + self.claims(0, 90, END, 10), WINDOWS)
@@ -159,25 +160,22 @@ class TestDetect:
         assert [("data_sync", "demo"), ("drift_detection", "demo")] == named(tracked, "track_job_completed")
 
     def test_the_database_gives_what_the_file_held(self, demo: Customer) -> None:
-        from upstream.detection.service import _answers
-
         self.load(demo, 5, "cigna")
         expected: Counter[tuple[object, ...]] = Counter()
         for payer, submitted, answered, denied, count in answers(5, "cigna", 8_000):
             if WINDOWS.baseline_start <= answered <= END:
                 expected[CODES[payer], submitted, answered, denied] += count
         codes = dict(Payer.objects.values_list("pk", "code"))
-        stored = {(codes[payer], *rest): count for payer, *rest, count in _answers(demo, WINDOWS)}
+        stored = {(codes[payer], *rest): count for payer, *rest, count in service._answers(demo, WINDOWS)}
         assert expected == stored
 
     def test_other_customers_are_left_out(self, demo: Customer) -> None:
         self.load(demo, 3, "cigna")
         other = Customer.objects.create(code="other", name="Other")
+        assert [] == list(service._answers(other, WINDOWS))
         assert None is detect(other).windows
 
     def test_denial_without_a_day_counts_on_its_submission(self, demo: Customer) -> None:
-        from upstream.detection.service import _answers
-
         batch = ClaimBatch.objects.create(customer=demo, filename="x")
         payer = Payer.objects.get(code="cigna")
         for claim_id, denied in (("denied", True), ("waiting", False)):
@@ -185,14 +183,12 @@ class TestDetect:
                 customer=demo, payer=payer, batch=batch, claim_id=claim_id, procedure_code="99213",
                 billed_amount=1, service_date=END, submitted_date=END, denied=denied,
             )  # fmt: skip
-        assert [(payer.pk, END, END, True, 1)] == list(_answers(demo, WINDOWS))
+        assert [(payer.pk, END, END, True, 1)] == list(service._answers(demo, WINDOWS))
 
     def test_without_claims_there_is_nothing_to_compare(self, demo: Customer) -> None:
         assert (None, []) == (detect(demo).windows, detect(demo).events)
 
     def test_failure_is_that_of_the_job(self, demo: Customer, tracked: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
-        from upstream.detection import service
-
         def fail(*args: object) -> None:
             raise ArithmeticError("no")
 
