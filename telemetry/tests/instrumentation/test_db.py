@@ -67,6 +67,7 @@ class TestOperation:
             ("/* never closed SELECT", "_OTHER"),
             ("/**/" * 5000 + "1", "_OTHER"),
             ("(" * 100_000, "_OTHER"),
+            (" " * 5000 + "1", "_OTHER"),
             (b"DELETE FROM t", "DELETE"),
             (None, "_OTHER"),
         ],
@@ -276,7 +277,8 @@ class TestInstallation:
             copy.close()
             assert 4 == recording.value(EXECUTE, *MAIN), "a copy"
 
-    def test_sees_the_projects_own(self) -> None:
+    def test_sees_the_projects_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(threading, "active_count", lambda: 1)
         db = connections[DEFAULT_DB_ALIAS]
         with Recording() as recording:
             run(db, "SELECT 1")
@@ -294,6 +296,7 @@ class TestInstallation:
         init = BaseDatabaseWrapper.__init__
         wrappers = list(databases["default"].execute_wrappers)
         with Recording() as recording:
+            recording.db.install()
             run(databases["default"], "SELECT 1")
         assert BaseDatabaseWrapper.__init__ is init
         assert wrappers == databases["default"].execute_wrappers

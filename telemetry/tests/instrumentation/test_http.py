@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory, override_settings
 
 from telemetry.catalogue.http import UNNAMED_VIEW
 from telemetry.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
+from telemetry.projections import evaluate
 from telemetry.spec import OVERFLOW
 from telemetry.store import MemoryStore
 from telemetry.tests.instrumentation.conftest import INNER
@@ -98,6 +99,30 @@ class TestInFlight:
         assert 1 == recording.value(OUTER_LATENCY)
         assert 13 == recording.sum(RESPONSE_BODY)
 
+    def test_a_process_that_counts_an_end_without_its_beginning_takes_nothing_from_the_others(
+        self, recording: Recording
+    ) -> None:
+        catalogue, _ = recording.catalogues
+        key = ("GET", "http", "", "200", "", "")
+        recording.store.table(catalogue.done).observe(key, 0.1)
+        assert {("GET", "http"): 0} == recording.series("http_server_active_requests")
+        reading = recording.store.read()
+        table = reading.tables[catalogue.done.name]
+        table.gone, table.living = table.living, {}
+        lost = [each for each in catalogue.projections if each.family.name == "telemetry_http_requests_lost_total"]
+        assert [((), 0.0)] == evaluate(lost[0], reading).series
+
+    def test_what_a_dead_process_had_not_ended_is_lost(self, recording: Recording, rf: RequestFactory) -> None:
+        catalogue, _ = recording.catalogues
+        recording.http.begun(rf.get("/"))
+        through(lambda request: HttpResponse(), rf.get("/"))
+        reading = recording.store.read()
+        for table in reading.tables.values():
+            table.gone, table.living = table.living, {}
+        values = {each.family.name: evaluate(each, reading).series for each in catalogue.projections}
+        assert [((), 1.0)] == values["telemetry_http_requests_lost_total"]
+        assert [] == values["http_server_active_requests"]
+
 
 class TestHostileRequests:
     @pytest.mark.parametrize(
@@ -164,8 +189,10 @@ class TestHostileRequests:
 class TestExclusion:
     def test_an_excluded_request_leaves_no_trace(self, client: Any) -> None:
         with Recording(exclude=lambda request: request.path in ("/boom", "/template", "/stream")) as recording:
-            for path in ("/boom", "/template", "/stream"):
-                client.get(path).close()
+            for path, status in (("/boom", 500), ("/template", 200), ("/stream", 200)):
+                response = client.get(path)
+                assert status == response.status_code
+                response.close()
             assert all(not table.living for table in recording.store.read().tables.values())
             client.get("/ok")
             assert 1 == recording.value(BY_METHOD, "GET")
@@ -225,6 +252,12 @@ class TestPlacement:
         assert {("ValueError",): 1} == recording.series("django_http_exceptions_total_by_type_total")
         assert 3 == recording.value(OUTER_LATENCY)
         assert 0 == recording.in_flight()
+
+    def test_of_several_the_innermost_tells_whether_a_view_was_entered(self, recording: Recording) -> None:
+        with override_settings(MIDDLEWARE=[BEFORE, AFTER, *INNER, BEFORE, AFTER]):
+            Client(enforce_csrf_checks=True).post("/echo")
+        assert {} == recording.series(BY_VIEW)
+        assert {("403",): 1} == recording.series(STATUS)
 
     def test_before_alone(self, recording: Recording, client: Any) -> None:
         with override_settings(MIDDLEWARE=[BEFORE, *INNER]):
