@@ -69,10 +69,7 @@ class TestAdopt:
         everything(meter)
         provider.get_meter("later").create_counter("later").add(1)
 
-        def stock(meter: Meter) -> None:
-            everything(meter)
-
-        ((expected,),) = both(stock)[0]
+        ((expected,),) = both(everything)[0]
         for reader in readers:
             found = plain(reader.get_metrics_data())
             assert found.pop(next(name for name in found if name[0][0] == "later")) == {(): {"value": 1}}
@@ -81,6 +78,15 @@ class TestAdopt:
                 assert found.pop(name).keys() == expected.get(name, {}).keys()
             assert found == {name: points for name, points in expected.items() if name not in generated}
         assert len(store.read().tables) > 5
+
+    def test_new_instruments_of_old_meters(self) -> None:
+        reader = InMemoryMetricReader()
+        provider = MeterProvider([reader], shutdown_on_exit=False)
+        meter = provider.get_meter("scope")
+        adopt(provider, MemoryStore())
+        meter.create_counter("new").add(1)
+        ((points),) = plain(reader.get_metrics_data()).values()
+        assert points == {(): {"value": 1}}
 
     @pytest.mark.parametrize("provider", [NoOpMeterProvider(), None, "provider"], ids=str)
     def test_what_is_not_the_sdks_is_refused(self, provider: Any) -> None:

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, AlwaysOnExemplarFilter, Counter, Histogram
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    AlwaysOnExemplarFilter,
+    Counter,
+    Histogram,
+    ObservableCounter,
+    ObservableGauge,
+    UpDownCounter,
+    _Gauge,
+)
 from opentelemetry.sdk.metrics import MeterProvider as StockProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import (
@@ -188,12 +197,17 @@ class TestInstruments:
 class TestTemporality:
     @staticmethod
     def readers() -> list[InMemoryMetricReader]:
-        delta: dict[type, Any] = {Counter: AggregationTemporality.DELTA, Histogram: AggregationTemporality.DELTA}
+        kinds: list[type] = [Counter, UpDownCounter, Histogram, _Gauge, ObservableCounter, ObservableGauge]
+        delta = dict.fromkeys(kinds, AggregationTemporality.DELTA)
         return [InMemoryMetricReader(preferred_temporality=delta), InMemoryMetricReader()]
 
-    @pytest.mark.parametrize("script", [counter, generator], ids=lambda script: script.__name__)
+    @pytest.mark.parametrize("script", ALL, ids=lambda script: script.__name__)
     def test_delta(self, script: Script) -> None:
         stock, ours = both(script, lambda meter: None, script, readers=self.readers)
+        for found in (*stock, *ours):
+            for points in found[0].values():
+                for point in points.values():  # a delta's extremes are a matter of their own, see below
+                    point.pop("min", None), point.pop("max", None)
         assert stock == ours
 
     def test_a_delta_histogram_does_not_invent_extremes(self) -> None:
@@ -270,6 +284,23 @@ class TestViews:
         assert stock != both(everything)[0] or views is self.VIEWS["refused"], "the view changes nothing"
         assert without_filtered(stock) == without_filtered(ours)
 
+    def test_two_views_without_a_name(self) -> None:
+        views = [View(instrument_name="c", attribute_keys={key}) for key in ("a", "b")]
+
+        def points(provider: StockProvider, reader: InMemoryMetricReader) -> list[Any]:
+            counter = provider.get_meter("scope").create_counter("c")
+            counter.add(1, {"a": "x", "b": "y"})
+            counter.add(2, {"a": "x", "b": "z"})
+            data = reader.get_metrics_data()
+            assert data is not None
+            metrics: Any = data.resource_metrics[0].scope_metrics[0].metrics
+            return [[(point.attributes, point.value) for point in metric.data.data_points] for metric in metrics]
+
+        reader, other = InMemoryMetricReader(), InMemoryMetricReader()
+        stock = StockProvider([reader], views=views, shutdown_on_exit=False)
+        ours = StoreMeterProvider([other], store=MemoryStore(), views=views, shutdown_on_exit=False)
+        assert points(stock, reader) == points(ours, other)
+
     def test_a_view_that_cannot_work_spoils_nothing_else(self, caplog: pytest.LogCaptureFixture) -> None:
         views = [View(instrument_name="bad", aggregation=ExplicitBucketHistogramAggregation([3, 1]))]
         reader = InMemoryMetricReader()
@@ -308,6 +339,17 @@ class TestReaders:
         reader = InMemoryMetricReader()
         provider.add_metric_reader(reader)
         assert both(everything)[0] == [[plain(reader.get_metrics_data())]]
+
+    def test_a_reader_added_later_with_its_own_aggregation_gets_what_comes(self) -> None:
+        provider = StoreMeterProvider(store=MemoryStore(), shutdown_on_exit=False)
+        histogram = provider.get_meter("scope").create_histogram("h")
+        histogram.record(5)
+        preferred: dict[type, Any] = {Histogram: SumAggregation()}
+        reader = InMemoryMetricReader(preferred_aggregation=preferred)
+        provider.add_metric_reader(reader)
+        histogram.record(7)
+        ((points),) = plain(reader.get_metrics_data()).values()
+        assert points == {(): {"value": 7}}
 
     def test_a_removed_reader_gets_nothing(self) -> None:
         reader = InMemoryMetricReader()

@@ -149,11 +149,12 @@ class TestFailures:
 
     def test_a_callback_that_hangs_holds_up_one_collection_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(observables, "WAIT", 0.01)
-        entered, go = threading.Event(), threading.Event()
+        entered, go, done = threading.Event(), threading.Event(), threading.Event()
 
         def hang(options: CallbackOptions) -> Any:
             entered.set()
-            assert go.wait(30)
+            go.wait(30)
+            done.set()
             return [Observation(6)]
 
         case = Case()
@@ -167,6 +168,7 @@ class TestFailures:
         try:
             assert entered.wait(30)
             assert case.collected() == {name: {(): 5.0} for name in case.tell}
+            assert not done.is_set()
         finally:
             go.set()
             thread.join()

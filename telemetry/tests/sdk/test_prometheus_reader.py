@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -77,8 +78,18 @@ class TestStorePrometheusReader:
 
     def test_scrapes_at_once_are_each_whole(self) -> None:
         registry = CollectorRegistry()
+        inside: list[int] = []
+        most: list[int] = []
+
+        def slow(reading: Reading) -> Iterable[FamilySamples]:
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.002)
+            inside.pop()
+            return ()
+
         provider: MeterProvider = StoreMeterProvider(
-            [StorePrometheusReader(registry)], store=MemoryStore(), shutdown_on_exit=False
+            [StorePrometheusReader(registry)], store=MemoryStore(), extra=slow, shutdown_on_exit=False
         )
         meter = provider.get_meter("scope")
         expected = {f"c{index}" for index in range(50)}
@@ -97,5 +108,6 @@ class TestStorePrometheusReader:
         for thread in threads:
             thread.join()
         assert len(pages) == 40
+        assert set(most) == {1}, "two scrapes were inside the stock collector at once"
         for page in pages:
             assert sorted(page) == sorted(expected)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
 from telemetry.errors import ConfigurationError
 from telemetry.sdk import tracing
@@ -29,6 +29,16 @@ class Memory(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.names += [span.name for span in spans]
         return SpanExportResult.SUCCESS
+
+
+class Recording(Sampler):
+    """Spans are recorded, for processors that want them so, but not sampled."""
+
+    def should_sample(self, *args: object, **kwargs: object) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_ONLY)
+
+    def get_description(self) -> str:
+        return "records"
 
 
 def processors(provider: TracerProvider | None) -> list[LazyBatchProcessor]:
@@ -131,7 +141,7 @@ class TestLazyBatchProcessor:
     def test_nothing_is_made_before_the_first_sampled_span(self) -> None:
         made = Memory.made
         threads = threading.active_count()
-        provider = TracerProvider(shutdown_on_exit=False, sampler=ALWAYS_OFF)
+        provider = TracerProvider(shutdown_on_exit=False, sampler=Recording())
         processor = LazyBatchProcessor(Memory)
         provider.add_span_processor(processor)
         provider.get_tracer("test").start_span("unsampled").end()
