@@ -134,6 +134,13 @@ class Traffic:
             worker.join()
         return self
 
+    def wait_for(self, more: int, seconds: float = 60) -> None:
+        """Until so many more requests have been answered."""
+        wanted, deadline = self.answered + more, time.monotonic() + seconds
+        while self.answered < wanted:
+            assert time.monotonic() < deadline, f"{wanted - self.answered} answers are missing after {seconds} s"
+            time.sleep(0.01)
+
     @contextlib.contextmanager
     def running(self, threads: int = 4) -> Iterator[Traffic]:
         """Requests without pause as long as the block runs."""
