@@ -95,8 +95,8 @@ def _run(port: int, rows: int, seed: int, *, once: bool) -> None:
         _show_metrics(port)
         if once:
             return
-        _step(f"up on http://{HOST}:{port}; Ctrl-C ends it")
         try:
+            _step(f"up on http://{HOST}:{port}; Ctrl-C ends it")
             raise DemoFailed(f"gunicorn ended by itself with status {server.wait()}")
         except KeyboardInterrupt:
             _say("\nstopping")

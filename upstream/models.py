@@ -110,7 +110,7 @@ class Claim(models.Model):
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="claims", db_index=False)
-    payer = models.ForeignKey(Payer, on_delete=models.PROTECT, related_name="claims", db_index=False)
+    payer = models.ForeignKey(Payer, on_delete=models.PROTECT, related_name="claims")
     batch = models.ForeignKey(ClaimBatch, on_delete=models.CASCADE, related_name="claims")
     claim_id = models.CharField(max_length=64)
     procedure_code = models.CharField(max_length=5)
@@ -123,7 +123,7 @@ class Claim(models.Model):
     denial_reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["payer", "customer", "paid_date"], name="claim_payer_customer_paid")]
+        indexes = [models.Index(fields=["customer", "paid_date"], name="claim_customer_paid")]
         constraints = [
             models.UniqueConstraint(fields=["customer", "claim_id"], name="claim_once_per_customer"),
             models.CheckConstraint(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -13,7 +12,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from upstream import metrics
-from upstream.detection import detect
+from upstream.detection import detect, last_day
 from upstream.ingestion import FileRejected, ingest, progress
 from upstream.ingestion.reader import shorten
 from upstream.models import Alert, ClaimBatch, Customer, DriftEvent
@@ -94,9 +93,9 @@ def run_detection(request: HttpRequest) -> JsonResponse:
     customer = _customer(request, request.POST.get("customer"), "detection_run")
     given = request.POST.get("end")
     try:
-        end = datetime.date.fromisoformat(given) if given else None
-    except ValueError:
-        raise ApiError(400, f"'end': {shorten(given or '')!r} is not a date; valid is one such as 2025-01-31") from None
+        end = last_day(given) if given else None
+    except ValueError as error:
+        raise ApiError(400, f"'end': {error}") from error
     result = detect(customer, end)
     return JsonResponse(
         {

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.db.models.functions import Coalesce
 
 from upstream import alerts, jobs, metrics
 from upstream.detection.comparison import Answer, Finding, Windows, compare
+from upstream.ingestion.reader import shorten
+from upstream.ingestion.validation import EARLIEST
 from upstream.models import Alert, Claim, Customer, DriftEvent, JobRun, severity_level
 
 PRODUCTS = {
@@ -58,6 +60,21 @@ def detect(customer: Customer, end: datetime.date | None = None) -> Detection:
     return result
 
 
+def last_day(text: str) -> datetime.date:
+    """The day that `text` gives for the end of a pass.
+
+    Raises:
+        ValueError: it is not a date, or one before there are claims.
+    """
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        day = datetime.date.min
+    if day < EARLIEST:
+        raise ValueError(f"{shorten(text)!r} is not a date from {EARLIEST} on; valid is one such as 2025-01-31")
+    return day
+
+
 def _last_answer(customer: Customer) -> datetime.date | None:
     answered = Claim.objects.filter(customer=customer, paid_date__isnull=False)
     return answered.aggregate(last=Max("paid_date"))["last"]
@@ -65,11 +82,11 @@ def _last_answer(customer: Customer) -> datetime.date | None:
 
 def _answers(customer: Customer, windows: Windows) -> Iterator[Answer]:
     # A denial whose day the file does not tell counts on the day of its submission.
+    days = (windows.baseline_start, windows.end)
     return (
         Claim.objects.filter(customer=customer)
-        .exclude(paid_date=None, denied=False)
+        .filter(Q(paid_date__range=days) | Q(paid_date=None, denied=True, submitted_date__range=days))
         .annotate(answered=Coalesce("paid_date", "submitted_date"))
-        .filter(answered__range=(windows.baseline_start, windows.end))
         .values_list("payer_id", "submitted_date", "answered", "denied")
         .annotate(count=Count("pk"))
         .order_by()

@@ -71,6 +71,10 @@ class TestGenerateAndDetect:
             "detect_drift", "--customer", "mercy", "--end", str(datetime.date(2025, 1, 31))
         )
 
+    def test_a_bad_end_is_named(self, customer: Customer) -> None:
+        with pytest.raises(CommandError, match="--end: 'soon' is not a date from 2000-01-01 on"):
+            run("detect_drift", "--customer", "mercy", "--end=soon")
+
     def test_nothing_on_file(self, customer: Customer) -> None:
         assert "nothing to compare" in run("detect_drift", "--customer", "mercy")
 

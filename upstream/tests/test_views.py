@@ -189,10 +189,11 @@ class TestDetection:
         assert [] == again["alerts"]
         assert ["duplicate", "duplicate"] == [event["suppressed"] for event in again["events"]]
 
-    def test_bad_date(self, web: Client, customer: Customer) -> None:
-        answer = web.post(DETECTION, {"customer": "mercy", "end": "tomorrow"})
+    @pytest.mark.parametrize("given", ["tomorrow", "2025-13-01", "0001-01-01"])
+    def test_bad_date(self, web: Client, customer: Customer, given: str) -> None:
+        answer = web.post(DETECTION, {"customer": "mercy", "end": given})
         assert 400 == answer.status_code
-        assert "'end': 'tomorrow' is not a date" in answer.json()["error"]
+        assert f"'end': '{given}' is not a date from 2000-01-01 on" in answer.json()["error"]
 
     def test_nothing_on_file(self, web: Client, customer: Customer) -> None:
         answer = web.post(DETECTION, {"customer": "mercy"})

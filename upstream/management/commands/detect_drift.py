@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from upstream.detection import detect
+from upstream.detection import detect, last_day
 from upstream.management.customers import find_customer
 
 
@@ -16,10 +15,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--customer", required=True, help="code of the customer to look at")
-        parser.add_argument("--end", type=datetime.date.fromisoformat, help="last day compared (default: last on file)")
+        parser.add_argument("--end", help="last day compared (default: last on file)")
 
-    def handle(self, *args: Any, customer: str, end: datetime.date | None, **options: Any) -> None:
-        result = detect(find_customer(customer), end)
+    def handle(self, *args: Any, customer: str, end: str | None, **options: Any) -> None:
+        owner = find_customer(customer)
+        try:
+            day = last_day(end) if end else None
+        except ValueError as error:
+            raise CommandError(f"--end: {error}") from error
+        result = detect(owner, day)
         if result.windows is None:
             self.stdout.write("no answered claims on file: nothing to compare")
             return
