@@ -76,6 +76,7 @@ class DbInstrumentation:
         self.connection_errors = store.table(catalogue.connection_errors)
         self.error = Bounded("db.error", limit, guard)
         self.namespace = Bounded("db.namespace", limit, guard)
+        self.pooled: WeakSet[Any] = WeakSet()
         self._observers: WeakKeyDictionary[BaseDatabaseWrapper, _Observer] = WeakKeyDictionary()
         self._original: Any = None
         self._replacement: Any = None
@@ -127,17 +128,15 @@ class _Observer:
         self._database = (alias, vendor)
         self._labels = (alias, vendor, "", "")
         self._name: object = self
-        self._pooled: WeakSet[Any] = WeakSet()
 
     def attach(self, db: BaseDatabaseWrapper) -> None:
         def get_new_connection(params: Any) -> Any:
             try:
                 connection = type(db).get_new_connection(db, params)
             except Exception:
-                self._connected(None, failed=True)
+                self._connected(db, None)
                 raise
-            pool = db.settings_dict.get("OPTIONS", {}).get("pool")
-            self._connected(connection if pool else None)
+            self._connected(db, connection)
             return connection
 
         # First, so outermost: were it the last, a connection opened inside a user's
@@ -178,8 +177,8 @@ class _Observer:
             elapsed = perf_counter() - start
             db = context["connection"]
             if db.settings_dict["NAME"] is not self._name:
-                self._name = db.settings_dict["NAME"]
                 self._labels = (*self._database, _system(db), self._owner.namespace(_namespace(db)))
+                self._name = db.settings_dict["NAME"]
             name = operation(sql) if isinstance(sql, str) else operation(sql, context["cursor"].cursor)
             error = "" if exception is None else self._owner.error(_error(exception))
             self._observe((*self._labels, name, NO if rows is None else YES, error), elapsed)
@@ -188,15 +187,16 @@ class _Observer:
         except Exception as exc:  # noqa: BLE001
             self._owner.guard.failed("db.execute", exc)
 
-    def _connected(self, pooled: Any, *, failed: bool = False) -> None:
+    def _connected(self, db: BaseDatabaseWrapper, connection: Any) -> None:
+        """`connection` is the driver's; None where it could not be had."""
         try:
-            if pooled is not None:
-                # With Django's pool a "new" connection is most often one that comes back.
-                if pooled in self._pooled:
+            if connection is not None and db.settings_dict["OPTIONS"].get("pool"):
+                # With Django's pool a "new" connection is most often one that comes back, from any thread.
+                if connection in self._owner.pooled:
                     return
-                self._pooled.add(pooled)
+                self._owner.pooled.add(connection)
             self._owner.connections.add(self._database)
-            if failed:
+            if connection is None:
                 self._owner.connection_errors.add(self._database)
         except Exception as exc:  # noqa: BLE001
             self._owner.guard.failed("db.connect", exc)
@@ -214,13 +214,15 @@ def _counted(params: Any) -> tuple[Any, Callable[[], int]]:
     """The parameter sets, and how many were given once the statement has ended; an iterator is not consumed."""
     if hasattr(params, "__len__"):
         return params, params.__len__
-    counter = _Counter(params)
+    if not hasattr(params, "__iter__"):
+        return params, int
+    counter = _Counter(iter(params))
     return counter, lambda: counter.taken
 
 
 class _Counter:
-    def __init__(self, params: Iterable[Any]) -> None:
-        self._params = iter(params)
+    def __init__(self, params: Iterator[Any]) -> None:
+        self._params = params
         self.taken = 0
 
     def __iter__(self) -> Iterator[Any]:

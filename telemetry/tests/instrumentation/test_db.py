@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, ProgrammingError, connections
@@ -108,6 +108,18 @@ class TestStatements:
         assert 3 == recording.value(MANY, *MAIN)
         assert 5 == recording.value(EXECUTE, *MAIN)
         assert 1 == recording.value(DURATION, "default", "main.sqlite3", "INSERT", "sqlite", "")
+
+    def test_bulk_with_nothing_to_iterate_is_the_drivers_matter(
+        self, recording: Recording, databases: ConnectionHandler
+    ) -> None:
+        def driver(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+            return params
+
+        db, nothing = databases["default"], cast(Any, None)
+        with db.execute_wrapper(driver), db.cursor() as cursor:
+            assert cursor.executemany("INSERT INTO t VALUES (%s)", nothing) is None
+        assert 1 == recording.value("django_db_query_duration_seconds", *MAIN)
+        assert 0 == recording.value(MANY, *MAIN)
 
     def test_a_generator_that_fails_half_way(self, recording: Recording, databases: ConnectionHandler) -> None:
         def rows() -> Iterator[tuple[int]]:
@@ -240,11 +252,12 @@ class TestConnections:
             pass
 
         lent = [Lent(), Lent()]
-        db = databases["default"]
-        db.settings_dict["OPTIONS"]["pool"] = True
+        databases["default"].settings_dict["OPTIONS"]["pool"] = True
+        borrowers = [databases["default"], databases["default"].copy()]
         monkeypatch.setattr(DatabaseWrapper, "get_new_connection", lambda self, params: lent[params])
         for number in (0, 1, 0, 0, 1):
-            assert lent[number] is db.get_new_connection(number)
+            for db in borrowers:
+                assert lent[number] is db.get_new_connection(number)
         assert {MAIN: 2} == recording.values(NEW)
 
 
