@@ -33,8 +33,8 @@ Extra = Callable[[Reading], Iterable[FamilySamples]]
 class Limits:
     """How many series a stream may have in one process; beyond, values become `OVERFLOW`.
 
-    `series` counts for every stream, `by_name` for the streams of that name, `labels` budgets the
-    distinct values of an attribute in any stream.
+    `series` counts for every stream, `by_name` for the streams of that name (the View's, else the
+    instrument's in lower case), `labels` budgets the distinct values of an attribute in any stream.
     """
 
     series: int = SERIES

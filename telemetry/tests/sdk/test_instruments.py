@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -179,6 +180,27 @@ class TestInstruments:
             instrument.add(1, {"product": product})
         ((points),) = plain(reader.get_metrics_data()).values()
         assert points == {(("product", ("str", "drift")),): {"value": 3.0}}
+
+    def test_threads_that_meet_at_the_first_measurement(self) -> None:
+        for _ in range(20):
+            reader = InMemoryMetricReader()
+            provider = StoreMeterProvider([reader], store=MemoryStore(), shutdown_on_exit=False)
+            meter = provider.get_meter("scope")
+            start = threading.Barrier(8)
+
+            def measure(meter: Meter = meter, start: threading.Barrier = start) -> None:
+                counter = meter.create_counter("c")
+                start.wait()
+                for index in range(100):
+                    counter.add(1, {"a": index % 10})
+
+            threads = [threading.Thread(target=measure) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            ((points),) = plain(reader.get_metrics_data()).values()
+            assert [point["value"] for point in points.values()] == [80] * 10
 
     def test_two_scopes_are_two_metrics(self) -> None:
         reader = InMemoryMetricReader()
