@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import add
 
 from telemetry.spec import Family, Kind, Layout
 
@@ -70,10 +71,10 @@ def combine(layout: Layout, into: list[float], other: Sequence[float]) -> None:
             into[0], into[1] = other[0], other[1]
     elif layout.min_max:
         low, high = min(into[-2], other[-2]), max(into[-1], other[-1])
-        into[:] = map(float.__add__, into, other)
+        into[:] = map(add, into, other)
         into[-2], into[-1] = low, high
     else:
-        into[:] = map(float.__add__, into, other)
+        into[:] = map(add, into, other)
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ def open_store(
 
     `identity` tells this service from others of the same user on this machine; `directory` names the
     place itself instead. A `private` store is temporary and only this process and its children have it.
-    `on_attach` is called once a process, when it has come into a file, under the store's lock.
+    `on_attach` is called each time a process has come into a file, under the store's lock: it must not wait.
     """
     if not _shared:
         return MemoryStore("this system has no file locks (fcntl): each process counts for itself")

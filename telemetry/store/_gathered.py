@@ -30,14 +30,17 @@ class Gathered:
             if layout.kind is Kind.UPDOWN and not living:
                 continue  # the share of a process dies with it
             into = table.living if living else table.gone
+            width, single = layout.width, layout.kind in (Kind.SUM, Kind.UPDOWN)
             for key, slot in defined.series:
                 mine = into.get(key)
                 if mine is None:
-                    into[key] = values[slot : slot + layout.width]
+                    into[key] = values[slot : slot + width]
+                elif single:
+                    mine[0] += values[slot]
                 else:
-                    combine(layout, mine, values[slot : slot + layout.width])
+                    combine(layout, mine, values[slot : slot + width])
                 if layout.exemplars:
-                    _add_exemplars(table, key, values, cells, words, slot + layout.width)
+                    _add_exemplars(table, key, values, cells, words, slot + width)
 
     def merge(self, other: Gathered) -> None:
         """Add everything of `other`, which keeps its own lists."""

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from threading import RLock
 
-from telemetry.errors import SegmentCorrupt, SpecError, StoreUnavailable
+from telemetry.errors import SegmentCorrupt, SpecError
 from telemetry.samples import Exemplar, Key, ProcessInfo, Reading
 from telemetry.spec import Layout
 from telemetry.store import _fork, _processes, layout, reaper, total
@@ -87,7 +87,7 @@ class MappedStore:
         self._attach_if_due()
         try:
             slot = self._segment.add_series(table.layout, key)
-        except (OSError, StoreUnavailable, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
             # not kept in the table's slots, so that each measurement asks again and is counted
             self._segment.cells[layout.LOST] += 1.0
             self._say("no room", f"{table.layout.name}: a measurement is lost, and more may be (counted): {error}")
@@ -128,7 +128,8 @@ class MappedStore:
         try:
             self._attach()
             self.degraded = ""
-        except (OSError, StoreUnavailable) as error:
+            self._tell()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the application
             self.degraded = str(error)
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self._say("memory", f"{self.directory.path} cannot be used, this process serves from memory: {error}")
@@ -142,8 +143,13 @@ class MappedStore:
         with DirectoryLock(path / "lock", RETRY_PATIENCE if self._tried else PATIENCE):
             header = reaper.admit(path, _processes.current(), _processes.anchor())
             self._segment.create_file(path, header)
+
+    def _tell(self) -> None:
         if self._on_attach is not None:
-            self._on_attach()
+            try:
+                self._on_attach()
+            except Exception as error:  # noqa: BLE001 - the caller's hook, on the application's way
+                self._say("hook", f"what is called after an attach failed: {error!r}")
 
     def read(self) -> Reading:
         with self._reading:

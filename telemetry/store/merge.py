@@ -49,6 +49,22 @@ class View:
     lost: float = 0.0
 
 
+def read_header(fd: int, generation: int, number: int) -> tuple[Header, bytes]:
+    """Whose segment an open file is, and the bytes of its head.
+
+    Raises:
+        SegmentCorrupt: it has no such header.
+        OSError: it cannot be read.
+    """
+    head = os.pread(fd, layout.HEADER_BYTES, 0)
+    if len(head) < layout.HEADER_BYTES:
+        raise SegmentCorrupt(f"a segment of {len(head)} bytes has no header")
+    header = layout.unpack_header(head)
+    if (header.generation, header.id) != (generation, number):
+        raise SegmentCorrupt(f"seg-{generation}-{number} holds the header of another: {header!r}")
+    return header, head
+
+
 def read_segment(fd: int, generation: int, number: int, known: Known | None = None) -> Known:
     """Read an open segment; of a damaged one the records before the damage.
 
@@ -57,13 +73,9 @@ def read_segment(fd: int, generation: int, number: int, known: Known | None = No
         OSError: it cannot be read.
     """
     stat = os.fstat(fd)
-    head = os.pread(fd, layout.HEADER_BYTES, 0)
-    if len(head) < layout.HEADER_BYTES:
-        raise SegmentCorrupt(f"a segment of {len(head)} bytes has no header")
+    header, head = read_header(fd, generation, number)
     if known is None or known.inode != stat.st_ino:
-        known = Known(layout.unpack_header(head), stat.st_ino)
-    if (known.header.generation, known.header.id) != (generation, number):
-        raise SegmentCorrupt(f"seg-{generation}-{number} holds the header of another: {known.header!r}")
+        known = Known(header, stat.st_ino)
     cells = memoryview(head).cast("d")
     known.serving, known.lost = bool(cells[layout.SERVING]), cells[layout.LOST]
     claimed = cells[layout.USED]

@@ -16,14 +16,14 @@ from telemetry.errors import SegmentCorrupt
 from telemetry.store import _locks, _processes, total
 from telemetry.store._processes import Owner
 from telemetry.store.layout import Header
-from telemetry.store.merge import SEGMENT, Known, read_segment
+from telemetry.store.merge import SEGMENT, Known, read_header, read_segment
 from telemetry.store.segment import TEMPORARY
 from telemetry.store.total import Total
 
 
 @dataclass(slots=True, eq=False)
 class _Found:
-    """A segment in the directory. `known` is None where it cannot be read."""
+    """A segment in the directory. `known` is what a dead one holds, None where it cannot be read."""
 
     path: Path
     generation: int
@@ -70,14 +70,13 @@ def _look(path: Path, generation: int, number: int) -> _Found:
         return segment  # in doubt it lives
     try:
         segment.lives = _is_held(fd)
-        # first whether it lives, then the cells: those of the dead are final
-        segment.known = read_segment(fd, generation, number)
-        if segment.lives and _processes.surely_dead(segment.known.header.owner):
-            # a child that was forked behind Python's back keeps the lock of a dead parent; read again, for
-            # what was read while it lived is not final
+        # a child that was forked behind Python's back keeps the lock of a dead parent
+        if segment.lives and _processes.surely_dead(read_header(fd, generation, number)[0].owner):
             segment.lives = False
+        # only after that verdict: what is read while it lives is not final
+        if not segment.lives:
             segment.known = read_segment(fd, generation, number)
-        segment.corrupt = not segment.known.whole
+            segment.corrupt = not segment.known.whole
     except SegmentCorrupt:
         segment.corrupt = True
     except OSError:

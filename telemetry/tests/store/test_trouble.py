@@ -81,6 +81,35 @@ class TestUnusableDirectory:
         assert [] == list(tmp_path.iterdir())
 
 
+class TestUnexpectedErrors:
+    """No error at all reaches the application, whatever its type."""
+
+    def test_of_an_attach_are_memory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError("nobody thought of this")
+
+        monkeypatch.setattr(reaper, "admit", broken)
+        store = opened(tmp_path)
+        store.table(C).add(("x",), 5)
+        assert "nobody thought of this" == store.degraded
+        assert 5.0 == total(store.read())
+
+    def test_of_the_hook_change_nothing(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        calls: list[int] = []
+
+        def broken() -> None:
+            calls.append(1)
+            raise ZeroDivisionError("hook")
+
+        store = open_store((), tmp_path, on_attach=broken)
+        for _ in range(3):
+            store.table(C).add(("x",), 5)
+        assert ["", [1], 15.0] == [store.degraded, calls, total(opened(tmp_path).read())]
+        with caplog.at_level(logging.WARNING):
+            store.attach()
+        assert ["ZeroDivisionError" in record.getMessage() for record in caplog.records] == [True]
+
+
 class TestOwnedDirectory:
     def test_one_that_others_may_write_is_refused(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o777)
