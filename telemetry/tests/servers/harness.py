@@ -78,7 +78,7 @@ class Server:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in path.read_text().split()]
 
-    def segments(self) -> list[str]:
+    def files(self) -> list[str]:
         """The files of the store."""
         return sorted(path.name for path in self.store.rglob("*") if path.is_file())
 
