@@ -3,7 +3,7 @@
 Every thread of a writer notes, in memory it shares with this process, each measurement before it makes it and after.
 So a total that is read must lie between what was made before the read and what was begun by its end.
 
-    python -m telemetry.tests.store.simulation DIRECTORY SECONDS SEED
+    python -m telemetry.tests.store.simulation DIRECTORY SECONDS SEED [flock]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from telemetry.spec import Kind, Layout
-from telemetry.store import open_store
+from telemetry.store import _locks, open_store
 
 COUNTER = Layout("counter", Kind.SUM, ("n",))
 TIMES = Layout("times", Kind.HISTOGRAM, (), (1.0, 2.0), min_max=True, exemplars=True)
@@ -162,4 +162,6 @@ def simulate(directory: str, seconds: float, seed: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if sys.argv[4:] == ["flock"]:
+        _locks.OPEN_FILE_LOCKS = False
     print(json.dumps(simulate(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))))

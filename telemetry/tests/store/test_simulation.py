@@ -14,9 +14,9 @@ from telemetry.tests.store.processes import CHECKOUT
 from telemetry.tests.store.simulation import WRITERS
 
 
-def simulate(directory: Path, seconds: float, seed: int) -> dict[str, Any]:
+def simulate(directory: Path, seconds: float, seed: int, *more: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "telemetry.tests.store.simulation", str(directory), str(seconds), str(seed)],
+        [sys.executable, "-m", "telemetry.tests.store.simulation", str(directory), str(seconds), str(seed), *more],
         cwd=CHECKOUT, capture_output=True, text=True, timeout=seconds + 60,
     )  # fmt: skip
     assert 0 == done.returncode, done.stderr
@@ -41,6 +41,11 @@ class TestSimulation:
         seen = simulate(tmp_path, 8, seed=1)
         check(seen)
         assert seen["kills"] > 100
+
+    def test_with_the_locks_of_other_systems(self, tmp_path: Path) -> None:
+        seen = simulate(tmp_path, 5, 1, "flock")
+        check(seen)
+        assert seen["kills"] > 50
 
     @pytest.mark.slow
     @pytest.mark.parametrize("seed", [2, 3, 4])
