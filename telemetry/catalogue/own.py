@@ -32,6 +32,11 @@ DEGRADED = Family(
     FamilyType.GAUGE,
     "1 where this process counts in its own memory because the shared store cannot be had, else 0.",
 )
+LOST = Family(
+    "telemetry_store_lost_total",
+    FamilyType.COUNTER,
+    "Measurements lost because the store had no room for their series.",
+)
 SERVING_ANCHORS = Family(
     "telemetry_store_serving_anchors",
     FamilyType.GAUGE,

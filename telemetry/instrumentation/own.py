@@ -17,9 +17,10 @@ def families(reading: Reading, *, degraded: bool) -> list[FamilySamples]:
         catalogue.FILES: reading.files,
         catalogue.BYTES: reading.bytes,
         catalogue.DEGRADED: int(degraded),
+        catalogue.LOST: reading.lost,
         catalogue.SERVING_ANCHORS: reading.serving_anchors,
         catalogue.CORRUPT: reading.corrupt,
         catalogue.CONFLICTS: reading.conflicts,
     }
-    gauges = [FamilySamples(family, [((), float(value))]) for family, value in states.items()]
-    return [*evaluate_all(catalogue.PROJECTIONS, reading), *gauges]
+    found = [FamilySamples(family, [((), float(value))]) for family, value in states.items()]
+    return [*evaluate_all(catalogue.PROJECTIONS, reading), *found]
