@@ -35,3 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # Registered as a plugin, so that it holds for the product's tests too.
     if os.environ.get("CI"):
         config.pluginmanager.register(NoSkip(), "no-skip")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def store_of_child_processes(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """What a test starts without saying where its store is leaves nothing behind on the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELEMETRY_STORE_DIR", str(tmp_path_factory.mktemp("store")))
+        yield

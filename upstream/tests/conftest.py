@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -80,3 +80,11 @@ def tracked(monkeypatch: pytest.MonkeyPatch) -> Calls:
 def named(calls: Calls, name: str) -> list[tuple[Any, ...]]:
     """The arguments of the calls of one helper, in order."""
     return [args for called, args in calls if called == name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def store_of_child_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test starts without saying where its store is leaves nothing behind on the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELEMETRY_STORE_DIR", str(tmp_path_factory.mktemp("store")))
+        yield

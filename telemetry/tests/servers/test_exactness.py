@@ -155,6 +155,7 @@ class TestRestart:
             sent = 0
             while server.log.read_text().count("Booting worker") < 500:
                 sent += Traffic(server.port).send(80).answered
+                assert server.process.poll() is None, server.log.read_text()[-2000:]
                 assert sent < 4000
             assert sent + 1 == total(server.scrape(), BY_METHOD)
             assert len(server.files()) <= len(server.children()) + 6

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from telemetry.store.directory import locate
+from telemetry.tests.project import settings as project
 from telemetry.tests.servers.harness import BY_METHOD, CHECKOUT, Traffic, gunicorn, total
 
 
@@ -42,7 +47,7 @@ class TestTwoServices:
 
 
 class TestPytestBesideAServer:
-    def test_a_test_run_leaves_the_numbers_alone(self, tmp_path: Path) -> None:
+    def test_a_test_run_leaves_the_numbers_alone(self, tmp_path: Path, request: pytest.FixtureRequest) -> None:
         """The very same settings and no store setting: only the test run's private store keeps them apart."""
         temp = tmp_path / "tmp"
         temp.mkdir()
@@ -55,6 +60,8 @@ class TestPytestBesideAServer:
             "    assert b'django_http_requests_total_by_method_total{method=\"GET\"} 26' in page\n"
         )
         options = {"TELEMETRY_STORE_DIR": "", "OTEL_SERVICE_NAME": f"beside-{os.getpid()}"}
+        identity = ("telemetry.tests.project.settings", str(project.BASE_DIR), options["OTEL_SERVICE_NAME"], "")
+        request.addfinalizer(lambda: shutil.rmtree(locate(identity).path))
         with gunicorn(tmp_path, "--workers", "2", env=options) as server:
             Traffic(server.port).send(20)
             environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "TELEMETRY_"))}
@@ -63,9 +70,9 @@ class TestPytestBesideAServer:
                 "DJANGO_SETTINGS_MODULE": "telemetry.tests.project.settings",
                 "OTEL_SERVICE_NAME": options["OTEL_SERVICE_NAME"],
             }
-            pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
             run = subprocess.run(
-                [*pytest, "--rootdir", str(tmp_path), str(test)],
+                [*command, "--rootdir", str(tmp_path), str(test)],
                 env=environ,
                 capture_output=True,
                 text=True,
