@@ -73,14 +73,18 @@ class Label:
         )
 
     def check(self, given: object) -> str:
-        """The value as a plain string.
+        """The value as a plain string; of an open label, a database's id (an int of at least 0) is one too.
 
         Raises:
             Unfit: it is not one of the valid values.
         """
-        if not isinstance(given, str):
-            raise Unfit(Reason.NOT_A_STRING, f"label {self.name!r} is {shorten(given)}; valid: a string")
-        text = str.__str__(given)
+        if not self.values and isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+            text = int.__repr__(given)
+        elif isinstance(given, str):
+            text = str.__str__(given)
+        else:
+            valid = "a string" if self.values else "a string or an id (an int of at least 0)"
+            raise Unfit(Reason.NOT_A_STRING, f"label {self.name!r} is {shorten(given)}; valid: {valid}")
         if self.values:
             if text not in self.values:
                 raise Unfit(

@@ -106,10 +106,14 @@ class TestRecording:
             ("unknown_value", 1, {"severity": "urgent"}),
             ("unknown_value", 1, {"severity": ""}),
             ("not_a_string", 1, {"severity": None}),
-            ("not_a_string", 1, {"customer_id": 1}),
+            ("not_a_string", 1, {"severity": 1}),
+            ("not_a_string", 1, {"customer_id": -1}),
+            ("not_a_string", 1, {"customer_id": True}),
+            ("not_a_string", 1, {"customer_id": 1.0}),
             ("not_a_string", 1, {"customer_id": b"c1"}),
             ("empty", 1, {"customer_id": ""}),
             ("too_long", 1, {"customer_id": "c" * 65}),
+            ("too_long", 1, {"customer_id": 10**64}),
             ("not_printable", 1, {"customer_id": "c\n1"}),
             ("not_printable", 1, {"customer_id": "\ud800"}),
             ("wrong_labels", 1, {"payer": "p"}),
@@ -138,6 +142,13 @@ class TestRecording:
         assert record.getMessage().startswith(f"upstream_alert_created_total: measurement dropped ({reason}): ")
         assert "valid: " in record.getMessage()
         assert len(record.getMessage()) < 300
+
+    @pytest.mark.parametrize(("number", "shown"), [(1, "1"), (0, "0"), (2**63, "9223372036854775808")])
+    def test_takes_the_id_of_a_database_for_an_open_label(self, number: int, shown: str, page: Scrape) -> None:
+        ALERT_CREATED.offer(1, product="DriftWatch", severity="high", customer_id=number)
+        ALERT_CREATED.offer(1, product="DriftWatch", severity="high", customer_id=shown)
+        labels = frozenset({("product", "DriftWatch"), ("severity", "high"), ("customer_id", shown)})
+        assert {("upstream_alert_created_total", labels): 2} == page.samples()
 
     def test_takes_the_longest_text(self, page: Scrape) -> None:
         ALERT_CREATED.offer(1, product="DriftWatch", severity="high", customer_id="é" * 64)
