@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from django.conf import settings
@@ -20,6 +22,11 @@ LATENCY_BUCKETS = (
 
 BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
 AFTER = "telemetry.middleware.PrometheusAfterMiddleware"
+
+Network = IPv4Network | IPv6Network
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token of RFC 6750, section 2.1
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,12 @@ class Config:
     excluded_urls: str | None = None
     sdk_disabled: bool = False
     disabled_instrumentations: frozenset[str] = frozenset()
+    metrics_token: str = field(default="", repr=False)
+    """What a scraper must know; empty: nothing."""
+    metrics_networks: tuple[Network, ...] = ()
+    """Where a scraper must be; empty: anywhere."""
+    metrics_proxy_header: str = ""
+    """The header in which a proxy names its clients, who must be in the networks too; empty: none is looked at."""
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Config:
@@ -63,6 +76,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         disabled_instrumentations=frozenset(
             name.strip() for name in environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",") if name.strip()
         ),
+        metrics_token=_token(),
+        metrics_networks=_networks(),
+        metrics_proxy_header=_proxy_header(),
     )
 
 
@@ -138,3 +154,42 @@ def _observable_scopes() -> dict[str, str]:
             f"TELEMETRY_OBSERVABLE_SCOPES: {given!r} is not a dict of instrument names to 'service' or 'process'"
         )
     return dict(given)
+
+
+def _token() -> str:
+    given = getattr(settings, "TELEMETRY_METRICS_TOKEN", None) or ""
+    if not isinstance(given, str) or (given and not _TOKEN.fullmatch(given)):
+        # Not quoted: it is a secret.
+        raise ConfigurationError(
+            f"TELEMETRY_METRICS_TOKEN: the {type(given).__name__} given cannot be sent as a bearer token; "
+            "give a str of ASCII letters, digits and -._~+/ (`=` at the end only)"
+        )
+    return given
+
+
+def _networks() -> tuple[Network, ...]:
+    name = "TELEMETRY_METRICS_ALLOWED_NETWORKS"
+    given = getattr(settings, name, None) or ()
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise ConfigurationError(f'{name}: {given!r} is not a list of networks; give e.g. ["10.0.0.0/8", "::1"]')
+    networks = []
+    for network in given:
+        try:
+            if not isinstance(network, str):
+                raise ValueError("it is not a str")
+            networks.append(ip_network(network))
+        except ValueError as error:
+            raise ConfigurationError(
+                f'{name}: {network!r} is not a network: {error}; valid is an address or CIDR like "10.0.0.0/8"'
+            ) from None
+    return tuple(networks)
+
+
+def _proxy_header() -> str:
+    name = "TELEMETRY_METRICS_PROXY_HEADER"
+    given = getattr(settings, name, None) or ""
+    if not isinstance(given, str) or (given and not _HEADER_NAME.fullmatch(given)):
+        raise ConfigurationError(f'{name}: {given!r} is not the name of a header; give e.g. "X-Forwarded-For"')
+    if given and not getattr(settings, "TELEMETRY_METRICS_ALLOWED_NETWORKS", None):
+        raise ConfigurationError(f"{name}: it says nothing without TELEMETRY_METRICS_ALLOWED_NETWORKS; set that too")
+    return given

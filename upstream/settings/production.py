@@ -16,6 +16,17 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 CSRF_COOKIE_SECURE = True
+# A scraper shows the token, or is in the networks; without either variable, in a private one.
+TELEMETRY_METRICS_TOKEN = os.environ.get("UPSTREAM_METRICS_TOKEN", "").strip()
+TELEMETRY_METRICS_ALLOWED_NETWORKS = _env.words("UPSTREAM_METRICS_NETWORKS")
+if not TELEMETRY_METRICS_TOKEN and not TELEMETRY_METRICS_ALLOWED_NETWORKS:
+    TELEMETRY_METRICS_ALLOWED_NETWORKS = [
+        *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        *("::1/128", "fc00::/7"),
+    ]
+if TELEMETRY_METRICS_ALLOWED_NETWORKS:
+    # A proxy is in a private network itself: those whom it serves must be in one too.
+    TELEMETRY_METRICS_PROXY_HEADER = "X-Forwarded-For"
 if _env.boolean("UPSTREAM_BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
