@@ -39,6 +39,8 @@ class Config:
     private_store: bool = False
     latency_buckets: tuple[float, ...] = LATENCY_BUCKETS
     count_scrapes: bool = True
+    short_names: bool = False
+    """Whether the page has the families of `catalogue/short_names.py` too."""
     series_limit: int = 2000
     label_budgets: Mapping[str, int] = field(default_factory=dict)
     observable_scopes: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +70,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         private_store=directory is None and under_tests(),
         latency_buckets=_buckets("PROMETHEUS_LATENCY_BUCKETS", LATENCY_BUCKETS),
         count_scrapes=_boolean("TELEMETRY_COUNT_SCRAPES", default=True),
+        short_names=_boolean("TELEMETRY_SHORT_NAMES", default=False),
         series_limit=_positive("TELEMETRY_SERIES_LIMIT", 2000),
         label_budgets=_label_budgets(),
         observable_scopes=_observable_scopes(),

@@ -23,6 +23,7 @@ from opentelemetry.metrics import MeterProvider
 from telemetry import conf
 from telemetry.catalogue.db import db_catalogue
 from telemetry.catalogue.http import http_catalogue
+from telemetry.catalogue.short_names import short_names
 from telemetry.conf import Config
 from telemetry.errors import ConfigurationError
 from telemetry.exposition import ForeignMetrics, Format, Renderer, choose, gzip_accepted
@@ -86,6 +87,7 @@ class Runtime:
         self.guard = guard = Guard(store)
         http, db = http_catalogue(config.latency_buckets), db_catalogue(config.latency_buckets)
         self._projections = (*http.projections, *db.projections)
+        self._short_names = short_names(http, config.latency_buckets) if config.short_names else ()
         exclude = None if config.count_scrapes else _is_scrape
         self.http = HttpInstrumentation(store, http, guard, exclude=exclude, limit=config.series_limit)
         self.db = DbInstrumentation(store, db, guard, limit=config.series_limit)
@@ -145,7 +147,7 @@ class Runtime:
         self.store.serve()
         reading = self.store.read()
         return [
-            *evaluate_all(self._projections, reading),
+            *evaluate_all((*self._projections, *self._short_names), reading),
             *families(self.provider, reading),
             *self._process.families(reading),
             *self._own(reading),

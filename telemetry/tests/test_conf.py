@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from telemetry import conf
@@ -22,6 +23,13 @@ class TestLoad:
             config.sdk_disabled,
             config.series_limit,
         )
+
+    def test_short_names_are_off_until_switched_on(self) -> None:
+        with override_settings():
+            del settings.TELEMETRY_SHORT_NAMES
+            assert not conf.load({}).short_names
+        with override_settings(TELEMETRY_SHORT_NAMES=True):
+            assert conf.load({}).short_names
 
     def test_a_test_run_has_a_private_store_unless_a_directory_is_named(self, tmp_path: Path) -> None:
         assert conf.load({}).private_store
@@ -76,6 +84,7 @@ class TestLoad:
             ("PROMETHEUS_LATENCY_BUCKETS", (2, 1), "rising"),
             ("PROMETHEUS_LATENCY_BUCKETS", (1, float("nan")), "finite"),
             ("TELEMETRY_COUNT_SCRAPES", "no", "True or False"),
+            ("TELEMETRY_SHORT_NAMES", 1, "True or False"),
             ("TELEMETRY_SERIES_LIMIT", 0, "at least 1"),
             ("TELEMETRY_SERIES_LIMIT", True, "whole number"),
             ("TELEMETRY_LABEL_BUDGETS", ["customer_id"], "dict"),

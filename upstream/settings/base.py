@@ -25,6 +25,8 @@ MIDDLEWARE = [
     "telemetry.middleware.PrometheusAfterMiddleware",
 ]
 
+TELEMETRY_SHORT_NAMES = True
+
 DATABASES = {"default": _env.database(VAR_DIR / "upstream.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -2,8 +2,8 @@
 
 import os
 
+from upstream.settings import _env
 from upstream.settings.base import *  # noqa: F403
-from upstream.settings.base import _env
 
 DEBUG = _env.boolean("DJANGO_DEBUG", False)
 SECRET_KEY = "dev-only-not-a-secret"  # noqa: S105
