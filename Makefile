@@ -12,10 +12,10 @@ COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet $(if $(U
   --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types layers check lock clean
+.PHONY: help demo test test-slow test-postgres lint types layers check lock clean
 
 help: ## Show what there is.
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: .venv/.demo ## Run the product on 127.0.0.1:8000 and feed it (ONCE=1 ends by itself; PORT=, ROWS=).
 	$(BIN)/python -m upstream.demo
@@ -25,6 +25,9 @@ test: .venv/.dev ## Run the tests (ARGS= for pytest).
 
 test-slow: .venv/.dev ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-postgres: .venv/.dev ## Run the tests on PostgreSQL: psycopg 3, psycopg2, a pool; takes minutes.
+	$(BIN)/python -m telemetry.tests.postgres $(ARGS)
 
 lint: .venv/.dev ## Check style.
 	$(BIN)/ruff check
@@ -36,7 +39,7 @@ types: .venv/.dev ## Check types.
 layers: .venv/.dev ## Check who imports whom.
 	$(BIN)/lint-imports
 
-check: lint types layers test ## All of the above but the slow tests.
+check: lint types layers test ## All of the above but what takes minutes.
 
 # The pins in the files are kept; UPGRADE=1 takes the newest versions that pyproject.toml allows.
 lock: $(BIN)/python ## Write the pinned, hashed requirement files anew.

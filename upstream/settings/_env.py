@@ -12,7 +12,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 FORMS = (
-    "postgres://USER:PASSWORD@HOST:PORT/NAME (special characters percent-encoded), "
+    "postgres://USER:PASSWORD@HOST:PORT/NAME (special characters percent-encoded; ?pool=true for a pool), "
     "sqlite:///relative/path, sqlite:////absolute/path or sqlite://:memory:"
 )
 SQLITE_OPTIONS = {
@@ -96,7 +96,11 @@ def database(default_path: Path, environ: Mapping[str, str] = os.environ) -> dic
         return _sqlite(parsed)
     if not parsed.get("NAME"):
         raise _bad_url(url, "it names no database")
-    return {**parsed, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    pool = parsed.get("OPTIONS", {}).get("pool", False)
+    if not isinstance(pool, bool):
+        raise _bad_url(url, f"pool is {pool!r}, which is neither true nor false")
+    # What a pool lends it must get back: Django refuses to keep such a connection for longer than a request.
+    return {**parsed, "CONN_MAX_AGE": 0 if pool else 60, "CONN_HEALTH_CHECKS": True}
 
 
 def masked(url: str) -> str:

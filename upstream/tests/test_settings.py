@@ -55,6 +55,11 @@ class TestDatabaseUrl:
         }
         assert expected == {name: given[name] for name in expected}
 
+    @pytest.mark.parametrize(("pool", "age"), [("true", 0), ("false", 60)])
+    def test_a_pool_keeps_connections_itself(self, pool: str, age: int) -> None:
+        given = _env.database(Path(), {"DATABASE_URL": f"postgres://me@db.example.com/claims?pool={pool}"})
+        assert (pool == "true", age) == (given["OPTIONS"]["pool"], given["CONN_MAX_AGE"])
+
     @pytest.mark.parametrize(
         ("url", "name"),
         [
@@ -85,6 +90,7 @@ class TestDatabaseUrl:
             ("postgres://u:secr[et@h/db", "postgres://u:***@h/db", "not valid in a URL"),
             ("postgres://u:sec/ret@h/db", "postgres://u:***@h/db", "is the port a number"),
             ("postgres://u:secret@h", "postgres://u:***@h", "names no database"),
+            ("postgres://u:secret@h/db?pool=yes", "postgres://u:***@h/db?pool=yes", "pool is 'yes', which is neither"),
             ("sqlite://relative.db", "sqlite://relative.db", "three slashes"),
         ],
     )
