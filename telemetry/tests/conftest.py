@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+from telemetry.tests.prometheus.live import prometheus  # noqa: F401 - a fixture for every test below
+
 
 class NoSkip:
     """Turns every skip into a failure: where everything can be installed, a skipped test proves nothing."""
