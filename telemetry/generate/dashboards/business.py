@@ -1,0 +1,48 @@
+"""Upstream's business: one panel for each declared metric, titled by its help, described by its question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.timeseries import Panel
+
+from telemetry.generate.dashboards._panels import JOB, board, lines, quantile, rate, variable
+from telemetry.generate.families import Entry
+from telemetry.spec import FamilyType
+
+_CUSTOMER = "customer_id"
+_CHOSEN = f'{_CUSTOMER}=~"$customer_id"'
+
+
+def business(entries: Iterable[Entry]) -> Dashboard:
+    """A row for each owner, with a panel for each of its metrics."""
+    dashboard = board(
+        "business", "Upstream / Business", "What the product does for its customers: one panel for each metric."
+    ).with_variable(variable(_CUSTOMER, "upstream_api_endpoint_calls_total"))
+    for owner, owned in groupby(entries, lambda entry: entry.owner):
+        dashboard = dashboard.with_row(Row(owner.capitalize()))
+        for entry in owned:
+            dashboard = dashboard.with_panel(_panel(entry))
+    return dashboard
+
+
+def _panel(entry: Entry) -> Panel:
+    family = entry.family
+    where = _CHOSEN if _CUSTOMER in family.labels else ""
+    by = tuple(label for label in family.labels if label != _CUSTOMER) or family.labels
+    legend = " ".join(f"{{{{{label}}}}}" for label in by)
+    title = family.help.rstrip(".")
+    if family.type is FamilyType.COUNTER:
+        return lines(title, entry.question, "cps", (rate(family.name, *by, where=where), legend))
+    if family.type is FamilyType.HISTOGRAM:
+        queries = ((quantile(part, family.name, *by, where=where), f"{legend} p{part * 100:g}") for part in (0.5, 0.95))
+        return lines(title, entry.question, "s", *queries)
+    chosen = ", ".join(filter(None, (JOB, where)))
+    return lines(
+        title,
+        entry.question,
+        "percentunit",
+        (f"min by ({', '.join(family.labels)}) ({family.name}{{{chosen}}})", f"{{{{{_CUSTOMER}}}}} {legend}"),
+    )
