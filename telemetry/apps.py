@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from telemetry import conf, runtime
+from telemetry import checks, conf, runtime
 
 
 class TelemetryConfig(AppConfig):
@@ -12,4 +12,5 @@ class TelemetryConfig(AppConfig):
     verbose_name = "Telemetry"
 
     def ready(self) -> None:
+        checks.register_all()
         runtime.start(conf.load())

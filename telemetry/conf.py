@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from django.conf import settings
+from django.conf import global_settings, settings
 
 from telemetry.errors import ConfigurationError
 
@@ -98,6 +98,26 @@ def get_middleware() -> list[str]:
 def set_middleware(middleware: Sequence[str]) -> None:
     """Assign a new list to `settings.MIDDLEWARE`: the old one may be shared with a settings override."""
     settings.MIDDLEWARE = list(middleware)
+
+
+def root_urlconf() -> str | None:
+    """`settings.ROOT_URLCONF`; None in a project without URLs."""
+    return getattr(settings, "ROOT_URLCONF", None)
+
+
+def multiproc_dir(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Where `prometheus_client` keeps files for its own multi-process mode; None where that is off."""
+    return environ.get("PROMETHEUS_MULTIPROC_DIR", environ.get("prometheus_multiproc_dir"))
+
+
+def emptied_by_instrumentation() -> bool:
+    """Whether `opentelemetry-instrument` has configured Django with empty settings.
+
+    It does where `DJANGO_SETTINGS_MODULE` is not set before Python starts; the module that `manage.py` or
+    `wsgi.py` names is never read then.
+    """
+    by_hand = settings.configured and getattr(settings, "default_settings", None) is global_settings
+    return by_hand and "opentelemetry.instrumentation.auto_instrumentation" in sys.modules
 
 
 def _identity(environ: Mapping[str, str]) -> tuple[str, ...]:

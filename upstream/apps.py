@@ -13,6 +13,6 @@ class UpstreamConfig(AppConfig):
     verbose_name = "Upstream"
 
     def ready(self) -> None:
-        from upstream import metrics  # noqa: F401 - makes the instruments
+        from upstream import metrics, monitoring_checks  # noqa: F401 - make the instruments, register the checks
 
         runtime.declare(declared())

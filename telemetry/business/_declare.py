@@ -74,6 +74,11 @@ class Measure(Generic[_P]):
         """How many series are expected at most: what the labels can make, up to `MOST_SERIES`."""
         return min(MOST_SERIES, math.prod(label.budget for label in self.labels.values()))
 
+    @property
+    def registered(self) -> bool:
+        """Whether the instrument is made, so that the family shows."""
+        return self._record is not None
+
     def offer(self, value: object, /, **labels: object) -> None:
         """Record a value with labels that no type checker has seen; never raises."""
         try:

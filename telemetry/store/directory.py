@@ -44,16 +44,38 @@ class Directory:
             found = self.path.stat(follow_symlinks=not self.owned)
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error.strerror or error}") from error
-        if not stat.S_ISDIR(found.st_mode):
-            raise StoreUnavailable(f"{self.path}: it is not a directory")
+        self._judge(found)
+
+    def examine(self) -> None:
+        """Look whether `prepare` and what follows it would go well, and make nothing.
+
+        Raises:
+            StoreUnavailable: they would not; the message names the place and says why.
+        """
+        there = self.path
+        try:
+            while not os.path.lexists(there) and there != there.parent:
+                there = there.parent
+            found = there.stat(follow_symlinks=not (self.owned and there == self.path))
+        except OSError as error:
+            raise StoreUnavailable(f"{there}: {error.strerror or error}") from error
+        if there == self.path:
+            self._judge(found)
+        else:
+            _check_place(there, found)
+        lock = self.path / "lock"
+        if not os.access(there, os.R_OK | os.W_OK | os.X_OK) or (
+            lock.exists() and not os.access(lock, os.R_OK | os.W_OK)
+        ):
+            raise StoreUnavailable(f"{there}: user {os.geteuid()} may not write there")
+
+    def _judge(self, found: os.stat_result) -> None:
+        _check_place(self.path, found)
         if self.owned and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
             raise StoreUnavailable(
                 f"{self.path}: it belongs to user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):o}; "
                 f"it must belong to user {os.geteuid()} and be writable by nobody else"
             )
-        kind = _file_system(found.st_dev)
-        if kind in _REFUSED:
-            raise StoreUnavailable(f"{self.path}: it is on {kind}; give a directory on a local file system")
 
     def _make_temporary(self) -> None:
         if self.creator != os.getpid():
@@ -80,6 +102,14 @@ def private() -> Directory:
 def _remove(path: Path, creator: int) -> None:
     if os.getpid() == creator:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _check_place(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISDIR(found.st_mode):
+        raise StoreUnavailable(f"{path}: it is not a directory")
+    kind = _file_system(found.st_dev)
+    if kind in _REFUSED:
+        raise StoreUnavailable(f"{path}: it is on {kind}; give a directory on a local file system")
 
 
 def _file_system(device: int) -> str:
