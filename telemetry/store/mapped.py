@@ -61,6 +61,7 @@ class MappedStore:
         self._reader = Reader(self.directory.path)
         self._busy = False
         self._closed = False
+        self._attached_to = ""
         self._tried = False
         self._retry_at = 0.0
         self._messages: list[str] = []
@@ -100,12 +101,13 @@ class MappedStore:
             self._segment.write_exemplar(table.layout, slot, bucket, exemplar)
 
     def attach(self) -> None:
-        """Have a segment from now on, and log what went wrong since the last time.
+        """Have a segment in its place from now on, and log what went wrong since the last time.
 
-        For a moment when waiting hurts nobody: when a request handler is loaded or a worker has started.
+        For moments when waiting hurts nobody: when a worker has started, at a scrape, every few seconds.
         """
         with self.lock:
             self._attach_if_due()
+        self._come_back(None)
         self._log()
 
     def serve(self) -> None:
@@ -142,7 +144,9 @@ class MappedStore:
         self.directory.prepare()
         with DirectoryLock(path / "lock", RETRY_PATIENCE if self._tried else PATIENCE):
             header = reaper.admit(path, _processes.current(), _processes.anchor())
+            current = total.load(path)
             self._segment.create_file(path, header)
+            self._attached_to = current.instance_id if current else ""
 
     def _tell(self) -> None:
         if self._on_attach is not None:
@@ -214,7 +218,8 @@ class MappedStore:
                 return
             # read again, after the look at our file: a reaper shows the total before it takes the file
             current = total.load(self.directory.path)
-            if current and current.generation == header.generation and current.absorbed(header.id):
+            # by its id, for a wiped directory counts its generations from 1 again
+            if current and current.instance_id == self._attached_to and current.absorbed(header.id):
                 # taken for dead: what was written until then is counted already
                 self._segment.release()
                 self._empty()

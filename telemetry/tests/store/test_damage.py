@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,28 @@ class TestDamagedFiles:
         mapped.table(C).add(("x",), 1)
         assert [8.0, 8.0] == [sum_of(store.read()) for store in (mapped, second)]
         second.close()
+
+    def test_a_wiped_directory_is_filled_again_before_it_is_read(self, mapped: MappedStore) -> None:
+        mapped.table(C).add(("x",), 5)
+        shutil.rmtree(mapped.directory.path)
+        mapped.serve()
+        assert 5.0 == sum_of(mapped.read())
+
+    def test_what_others_fold_in_a_wiped_directory_is_not_taken_for_ours(self, mapped: MappedStore) -> None:
+        ended = [other(mapped) for _ in range(3)]
+        late = other(mapped)
+        for store in (mapped, late, *ended):
+            store.table(C).add(("x",), 1)
+        shutil.rmtree(mapped.directory.path)
+        # the directory counts from 1 again, and folds ids that `late` had before
+        mapped.attach()
+        for store in ended:
+            store.attach()
+            store.close()
+        other(mapped).attach()
+        late.attach()
+        assert 5.0 == sum_of(mapped.read())
+        late.close()
 
     def test_one_segment_taken_away_comes_back_once(self, mapped: MappedStore) -> None:
         second = other(mapped)
