@@ -1,7 +1,8 @@
 """What connections and statements leave in the store, for every engine, without a change of `ENGINE`.
 
 Statements are seen by one of Django's own execute wrappers, the outermost of each connection;
-connecting is seen around the backend's `get_new_connection`. COPY and driver cursors used past
+connecting is seen around the backend's `get_new_connection`, or, with Django's pool for PostgreSQL,
+where the pool has a connection that it opened configured. COPY and driver cursors used past
 Django are not seen.
 """
 
@@ -14,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from time import perf_counter
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from django.db import Error, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.transaction import TransactionManagementError
 
 from telemetry.catalogue.db import NO, YES, DbCatalogue
@@ -76,7 +77,6 @@ class DbInstrumentation:
         self.connection_errors = store.table(catalogue.connection_errors)
         self.error = Bounded("db.error", limit, guard)
         self.namespace = Bounded("db.namespace", limit, guard)
-        self.pooled: WeakSet[Any] = WeakSet()
         self._observers: WeakKeyDictionary[BaseDatabaseWrapper, _Observer] = WeakKeyDictionary()
         self._original: Any = None
         self._replacement: Any = None
@@ -134,20 +134,29 @@ class _Observer:
             try:
                 connection = type(db).get_new_connection(db, params)
             except Exception:
-                self._connected(db, None)
+                self._connected(db, failed=True)
                 raise
-            self._connected(db, connection)
+            self._connected(db)
             return connection
+
+        def configure_connection(connection: Any) -> Any:
+            # The pool goes on calling this after `detach`.
+            if "_configure_connection" in db.__dict__:
+                self._connected(db, by_pool=True)
+            return type(db)._configure_connection(db, connection)  # type: ignore[attr-defined]
 
         # First, so outermost: were it the last, a connection opened inside a user's
         # `execute_wrapper` block would lose ours instead of theirs at the block's end.
         db.execute_wrappers.insert(0, self.execute)
         db.__dict__["get_new_connection"] = get_new_connection
+        if hasattr(db, "_configure_connection"):
+            db.__dict__["_configure_connection"] = configure_connection
 
     def detach(self, db: BaseDatabaseWrapper) -> None:
         if self.execute in db.execute_wrappers:
             db.execute_wrappers.remove(self.execute)
         db.__dict__.pop("get_new_connection", None)
+        db.__dict__.pop("_configure_connection", None)
 
     def execute(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """Django's execute wrapper: https://docs.djangoproject.com/en/5.2/topics/db/instrumentation/"""
@@ -187,16 +196,12 @@ class _Observer:
         except Exception as exc:  # noqa: BLE001
             self._owner.guard.failed("db.execute", exc)
 
-    def _connected(self, db: BaseDatabaseWrapper, connection: Any) -> None:
-        """`connection` is the driver's; None where it could not be had."""
+    def _connected(self, db: BaseDatabaseWrapper, *, failed: bool = False, by_pool: bool = False) -> None:
         try:
-            if connection is not None and db.settings_dict["OPTIONS"].get("pool"):
-                # With Django's pool a "new" connection is most often one that comes back, from any thread.
-                if connection in self._owner.pooled:
-                    return
-                self._owner.pooled.add(connection)
+            if not failed and by_pool != _has_pool(db):
+                return
             self._owner.connections.add(self._database)
-            if connection is None:
+            if failed:
                 self._owner.connection_errors.add(self._database)
         except Exception as exc:  # noqa: BLE001
             self._owner.guard.failed("db.connect", exc)
@@ -208,6 +213,12 @@ def _existing() -> Iterable[BaseDatabaseWrapper]:
         # `connections` shows each thread its own; `type()`, for isinstance would wake lazy objects.
         found += [thing for thing in gc.get_objects() if issubclass(type(thing), BaseDatabaseWrapper)]
     return found
+
+
+def _has_pool(db: BaseDatabaseWrapper) -> bool:
+    """Whether Django's pool makes the connections: then the pool opens them on its own, and Django's are lent ones."""
+    pooled = db.alias != NO_DB_ALIAS and db.settings_dict["OPTIONS"].get("pool")
+    return bool(pooled) and hasattr(db, "_configure_connection")
 
 
 def _counted(params: Any) -> tuple[Any, Callable[[], int]]:

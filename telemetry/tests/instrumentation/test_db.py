@@ -250,21 +250,6 @@ class TestConnections:
         assert {("broken", "sqlite"): 1} == recording.values(FAILED)
         assert {} == recording.values(EXECUTE)
 
-    def test_one_that_a_pool_lends_again_is_not_new(
-        self, recording: Recording, databases: ConnectionHandler, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        class Lent:
-            pass
-
-        lent = [Lent(), Lent()]
-        databases["default"].settings_dict["OPTIONS"]["pool"] = True
-        borrowers = [databases["default"], databases["default"].copy()]
-        monkeypatch.setattr(DatabaseWrapper, "get_new_connection", lambda self, params: lent[params])
-        for number in (0, 1, 0, 0, 1):
-            for db in borrowers:
-                assert lent[number] is db.get_new_connection(number)
-        assert {MAIN: 2} == recording.values(NEW)
-
 
 class TestInstallation:
     def test_sees_connections_of_any_thread_and_time(self, databases: ConnectionHandler) -> None:
