@@ -12,7 +12,7 @@ COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet $(if $(U
   --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-postgres lint types layers check lock clean
+.PHONY: help demo generate test test-slow test-postgres lint types layers check lock clean
 
 help: ## Show what there is.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
@@ -40,6 +40,9 @@ layers: .venv/.dev ## Check who imports whom.
 	$(BIN)/lint-imports
 
 check: lint types layers test ## All of the above but what takes minutes.
+
+generate: .venv/.dev ## Write the metrics page's tables and the dashboards from the catalogue.
+	$(BIN)/python manage.py telemetry_generate
 
 # The pins in the files are kept; UPGRADE=1 takes the newest versions that pyproject.toml allows.
 lock: $(BIN)/python ## Write the pinned, hashed requirement files anew.

@@ -10,10 +10,7 @@ from typing import Any
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from telemetry.generate.dashboards.business import business
-from telemetry.generate.dashboards.database import database
-from telemetry.generate.dashboards.service import service
-from telemetry.generate.dashboards.views import views
+from telemetry.generate.dashboards import business, database, service, views
 from telemetry.generate.families import Entry, Section
 
 __all__ = ["dashboards", "expressions"]
@@ -24,10 +21,10 @@ _LABEL_VALUES = re.compile(r"label_values\((?P<metric>.+), (?P<label>\w+)\)")
 def dashboards(sections: Mapping[Section, Sequence[Entry]]) -> dict[str, str]:
     """Every dashboard as JSON, by the name of its file."""
     built = {
-        "service.json": service(),
-        "requests_by_view.json": views(),
-        "database.json": database(),
-        "business.json": business(sections[Section.BUSINESS]),
+        "service.json": service.build(),
+        "requests_by_view.json": views.build(),
+        "database.json": database.build(),
+        "business.json": business.build(sections[Section.BUSINESS]),
     }
     return {name: _encode(dashboard) for name, dashboard in built.items()}
 

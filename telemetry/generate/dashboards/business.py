@@ -16,7 +16,7 @@ _CUSTOMER = "customer_id"
 _CHOSEN = f'{_CUSTOMER}=~"$customer_id"'
 
 
-def business(entries: Iterable[Entry]) -> Dashboard:
+def build(entries: Iterable[Entry]) -> Dashboard:
     """A row for each owner, with a panel for each of its metrics."""
     dashboard = board(
         "business", "Upstream / Business", "What the product does for its customers: one panel for each metric."

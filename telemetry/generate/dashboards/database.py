@@ -11,7 +11,7 @@ _OPERATION = "db_client_operation_duration_seconds"
 _CHOSEN = 'alias=~"$alias"'
 
 
-def database() -> Dashboard:
+def build() -> Dashboard:
     """Statements by type, durations, errors and connections of the chosen aliases."""
     return (
         board("database", "Upstream / Database", "Statements by type, durations, errors and connections.")

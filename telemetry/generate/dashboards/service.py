@@ -10,7 +10,7 @@ _STATUS = "django_http_responses_total_by_status_total"
 _LATENCY = "django_http_requests_latency_including_middlewares_seconds"
 
 
-def service() -> Dashboard:
+def build() -> Dashboard:
     """Rate, errors, durations; processes; the store."""
     return (
         board("service", "Upstream / Service", "Requests, errors, durations, processes, and the telemetry itself.")
@@ -69,7 +69,7 @@ def service() -> Dashboard:
         .with_panel(
             lines(
                 "Lost",
-                "Measurements lost to failures or a full store, or unfit to be recorded; requests that a death cut off.",
+                "Measurements lost to failures or a full store, or unfit to be recorded; requests cut off by a death.",
                 "cps",
                 (rate("telemetry_dropped_total", "reason"), "dropped: {{reason}}"),
                 (rate("telemetry_store_lost_total"), "no room"),

@@ -11,7 +11,7 @@ _LATENCY = "django_http_requests_latency_seconds_by_view_method"
 _CHOSEN = 'view=~"$view"'
 
 
-def views() -> Dashboard:
+def build() -> Dashboard:
     """Requests, failures and durations of the chosen views."""
     return (
         board("views", "Upstream / Requests by view", "Rates, failures and durations of the chosen views.")

@@ -1,0 +1,60 @@
+"""What the page and the dashboards ask, asked of real Prometheuses: one that scrapes a service in which every family
+has counted something, and one that scrapes the product at its work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.generate import dashboards, files, page
+from telemetry.generate.families import Section, entries
+from telemetry.spec import FamilyType
+from telemetry.tests.prometheus.server import Prometheus
+from telemetry.tests.servers.harness import CHECKOUT
+
+PAGE = list(page.expressions((CHECKOUT / files.PAGE).read_text()))
+DASHBOARDS = sorted((CHECKOUT / files.DASHBOARDS).glob("*.json"))
+QUIET = {
+    "upstream_alert_failed_total",
+    "upstream_api_rate_limit_hit_total",
+    "upstream_payment_delay_signal_total",
+    "upstream_report_generated_total",
+    "upstream_report_generation_failed_total",
+    "upstream_report_generation_seconds",
+}
+"""The business families that the product at its work, as the tests have it, does not count."""
+
+on_the_page = pytest.mark.parametrize(
+    "expression", [expression for _, expression in PAGE], ids=[f"line {line}" for line, _ in PAGE]
+)
+
+
+class TestEveryFamilyCounting:
+    @on_the_page
+    def test_the_page_has_answers(self, full: Prometheus, expression: str) -> None:
+        assert full.query(expression)
+
+    @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+    def test_a_dashboard_has_answers(self, full: Prometheus, path: Path) -> None:
+        asked = list(dashboards.expressions(path.read_text()))
+        assert asked
+        assert [] == [(place, expression) for place, expression in asked if not full.query(expression)]
+
+    def test_a_name_that_does_not_exist_has_none(self, full: Prometheus) -> None:
+        assert [] == full.query("rate(django_http_requests_total_total[5m])")
+
+
+class TestTheProductAtWork:
+    @on_the_page
+    def test_the_page_has_answers(self, prometheus: Prometheus, expression: str) -> None:
+        if not any(name in expression for name in QUIET):
+            assert prometheus.query(expression)
+
+    def test_the_families_that_are_quiet(self, prometheus: Prometheus) -> None:
+        families = [entry.family for entry in entries()[Section.BUSINESS]]
+        samples = {
+            family.name: f"{family.name}_count" if family.type is FamilyType.HISTOGRAM else family.name
+            for family in families
+        }
+        assert QUIET == {name for name, sample in samples.items() if not prometheus.query(sample)}
