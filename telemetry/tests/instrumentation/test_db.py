@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, ProgrammingError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.transaction import TransactionManagementError
 from django.db.utils import ConnectionHandler
@@ -249,6 +249,54 @@ class TestConnections:
         assert {("broken", "sqlite"): 1} == recording.values(NEW)
         assert {("broken", "sqlite"): 1} == recording.values(FAILED)
         assert {} == recording.values(EXECUTE)
+
+
+class Pooled(DatabaseWrapper):
+    """As Django's wrapper for PostgreSQL: what the pool calls for each connection that it opens."""
+
+    def get_new_connection(self, params: Any) -> Any:
+        if params == "none":
+            raise OperationalError("the pool has none left")
+        return params
+
+    def _configure_connection(self, connection: Any) -> Any:
+        return connection
+
+
+@pytest.fixture
+def pooled(databases: ConnectionHandler) -> Callable[[str], Any]:
+    settings = databases["default"].settings_dict
+    return lambda alias: Pooled({**settings, "OPTIONS": {"pool": True}}, alias)
+
+
+class TestPool:
+    def test_each_that_it_opens_is_counted_not_those_that_it_lends(
+        self, recording: Recording, pooled: Callable[[str], Any]
+    ) -> None:
+        db = pooled("default")
+        for connection in ("one", "two"):
+            assert connection == db._configure_connection(connection)
+        for connection in ("two", "two", "one"):
+            assert connection == db.get_new_connection(connection)
+        assert {MAIN: 2} == recording.values(NEW)
+        assert {} == recording.values(FAILED)
+
+    def test_one_that_cannot_be_had(self, recording: Recording, pooled: Callable[[str], Any]) -> None:
+        with pytest.raises(OperationalError):
+            pooled("default").get_new_connection("none")
+        assert {MAIN: 1} == recording.values(NEW)
+        assert {MAIN: 1} == recording.values(FAILED)
+
+    def test_one_beside_the_pool(self, recording: Recording, pooled: Callable[[str], Any]) -> None:
+        db = pooled(NO_DB_ALIAS)
+        db._configure_connection(db.get_new_connection("one"))
+        assert {(NO_DB_ALIAS, "sqlite"): 1} == recording.values(NEW)
+
+    def test_outlives_the_instrumentation(self, pooled: Callable[[str], Any]) -> None:
+        with Recording() as recording:
+            configure = pooled("default")._configure_connection
+        assert "one" == configure("one")
+        assert {} == recording.values(NEW)
 
 
 class TestInstallation:
