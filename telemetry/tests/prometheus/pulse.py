@@ -5,6 +5,8 @@ A process of its own, because tests that fork must find no threads in theirs.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import itertools
 import os
 import sys
@@ -21,7 +23,8 @@ def main(port: int) -> None:
     for path in itertools.cycle(PATHS):
         if os.getppid() != parent:
             return
-        get(port, path)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            get(port, path)
         time.sleep(PAUSE)
 
 

@@ -8,6 +8,10 @@ import pytest
 import yaml
 
 from telemetry.errors import SpecError
+from telemetry.exposition.text import render
+from telemetry.generate.families import entries
+from telemetry.samples import FamilySamples, HistogramValue
+from telemetry.spec import Family, FamilyType
 from telemetry.tests.prometheus import promtool, rules
 from telemetry.tests.prometheus.promtool import Refused
 
@@ -28,6 +32,12 @@ class TestConfig:
             job["static_configs"],
         )
         assert {path.name for path in rules.DIRECTORY.glob("*_rules.yml")} == set(config["rule_files"])
+
+
+class TestCatalogue:
+    def test_promtool_finds_no_fault_with_any_family(self) -> None:
+        families = [entry.family for section in entries().values() for entry in section]
+        assert set() == promtool.lint(render(map(_sampled, families)))
 
 
 class TestRules:
@@ -120,6 +130,12 @@ class TestPromtool:
     def test_lint_refuses_what_is_no_page(self) -> None:
         with pytest.raises(Refused, match="parsing"):
             promtool.lint(b"a_total one\n")
+
+
+def _sampled(family: Family) -> FamilySamples:
+    """The family with one series: promtool says nothing about a family without."""
+    value = HistogramValue([0.0] * (len(family.buckets) + 1), 0.0) if family.type is FamilyType.HISTOGRAM else 0.0
+    return FamilySamples(family, [(tuple((label, "x") for label in sorted(family.labels)), value)])
 
 
 def _planted(directory: Path, rule: dict[str, object]) -> Path:
