@@ -19,7 +19,6 @@ from telemetry.spec import FamilyType
 TARGET = frozenset({"job", "instance"})
 """The labels that Prometheus gives to every sample of a target."""
 _COUNTING = frozenset({"rate", "irate", "increase", "resets"})
-_FILTERING = frozenset({"and", "unless", "==", "!=", "<", ">", "<=", ">="})
 _KEEPING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 
 Labels = frozenset[str] | None
@@ -125,7 +124,7 @@ def _joined(node: promql.BinaryExpr, known: Mapping[str, Metric]) -> Labels:
         return left.union(modifier.group_labels or ())
     if modifier and modifier.card == promql.VectorMatchCardinality.OneToMany:
         return right.union(modifier.group_labels or ())
-    return left if operator in _FILTERING else matched
+    return left if operator in ("and", "unless") else matched
 
 
 def _matched(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -32,20 +31,14 @@ def dashboards(sections: Mapping[Section, Sequence[Entry]]) -> dict[str, str]:
 def expressions(text: str) -> Iterator[tuple[str, str]]:
     """Each place of a dashboard that asks, and what it asks, as PromQL with its variables filled in."""
     dashboard = json.loads(text)
-    for variable in dashboard.get("templating", {}).get("list", ()):
+    for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             asked = _LABEL_VALUES.fullmatch(variable["query"])
             promql = f"count by ({asked['label']}) ({asked['metric']})" if asked else variable["query"]
             yield f"variable {variable['name']!r}", _filled(promql)
-    for panel in _panels(dashboard):
+    for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
             yield f"panel {panel['title']!r}, query {target['refId']}", _filled(target["expr"])
-
-
-def _panels(holder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for panel in holder.get("panels", ()):
-        yield panel
-        yield from _panels(panel)
 
 
 def _filled(expression: str) -> str:
