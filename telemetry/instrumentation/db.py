@@ -18,7 +18,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import Error, connections
-from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import TransactionManagementError
 
 from telemetry.catalogue.db import NO, YES, DbCatalogue
@@ -216,9 +216,8 @@ def _existing() -> Iterable[BaseDatabaseWrapper]:
 
 
 def _has_pool(db: BaseDatabaseWrapper) -> bool:
-    """Whether Django's pool makes the connections: then the pool opens them on its own, and Django's are lent ones."""
-    pooled = db.alias != NO_DB_ALIAS and db.settings_dict["OPTIONS"].get("pool")
-    return bool(pooled) and hasattr(db, "_configure_connection")
+    """Whether Django's pool opens the connections and lends them; it, or Django without it, configures each once."""
+    return bool(db.settings_dict["OPTIONS"].get("pool")) and hasattr(db, "_configure_connection")
 
 
 def _counted(params: Any) -> tuple[Any, Callable[[], int]]:
