@@ -22,9 +22,9 @@ def tables(sections: Mapping[Section, Sequence[Entry]]) -> dict[str, str]:
 
 
 def families(found: Iterable[Entry]) -> str:
-    """One row a family; owner and question only where there are any."""
+    """One row a family; owner and question only where all have them."""
     found = list(found)
-    owned = any(entry.question for entry in found)
+    owned = all(entry.question for entry in found)
     head = ["family", "type", "labels", "buckets", "meaning", *(["owner", "question"] if owned else [])]
     return _table(head, ([*_row(entry), *([entry.owner, entry.question] if owned else [])] for entry in found))
 

@@ -16,7 +16,7 @@ scrape_configs:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Two processes, scraped each second by the page's job, twice at least after all has been counted."""
     binary("prometheus")
