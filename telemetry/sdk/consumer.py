@@ -12,6 +12,7 @@ from opentelemetry.metrics import Instrument
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
+from telemetry.catalogue.own import DROPPED
 from telemetry.limit import SERIES
 from telemetry.samples import FamilySamples, Reading
 from telemetry.sdk._fork import ForkLock
@@ -51,7 +52,7 @@ class _Reader:
 class StoreConsumer(MeasurementConsumer):
     """Records every measurement into the store, and gives readers what all processes recorded.
 
-    No error reaches the code that measures: it is logged, once for each instrument.
+    No error reaches the code that measures: it is counted as dropped, and logged once for each instrument.
 
     Raises:
         ConfigurationError: a scope in `scopes` is neither "service" nor "process".
@@ -87,6 +88,7 @@ class StoreConsumer(MeasurementConsumer):
         self._identities: dict[str, Identity | None] = {}
         self._stand_ins: dict[Identity, Instrument] = {}
         self._failed: set[str] = set()
+        self._dropped = store.table(DROPPED)
         for reader in readers:
             self.add_metric_reader(reader)
 
@@ -239,6 +241,7 @@ class StoreConsumer(MeasurementConsumer):
         return self._stand_ins.setdefault(identity, made)
 
     def _report(self, what: str, error: Exception) -> None:
+        self._dropped.add(("sdk",))
         if what not in self._failed:
             self._failed.add(what)
             _logger.error("telemetry: %s failed and is skipped; logged once: %r", what, error)

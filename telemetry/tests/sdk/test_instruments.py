@@ -33,6 +33,7 @@ from opentelemetry.sdk.metrics.view import (
 )
 from opentelemetry.sdk.trace import TracerProvider
 
+from telemetry.catalogue.own import DROPPED
 from telemetry.sdk.provider import StoreMeterProvider
 from telemetry.store.memory import MemoryStore
 from telemetry.tests.sdk.compare import Script, both, plain
@@ -333,6 +334,20 @@ class TestViews:
             meter.create_counter("good").add(1)
         ((name, *_),) = [name[1] for name in plain(reader.get_metrics_data())]
         assert name == "good"
+        assert len([record for record in caplog.records if record.name == "telemetry"]) == 1
+
+    def test_a_measurement_that_fails_is_counted_and_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Unhashable(str):
+            __slots__ = ()
+
+            def __hash__(self) -> int:
+                raise RuntimeError("no")
+
+        store = MemoryStore()
+        counter = StoreMeterProvider([], store=store, shutdown_on_exit=False).get_meter("scope").create_counter("c")
+        for _ in range(3):
+            counter.add(1, {"a": Unhashable("x")})
+        assert store.read().tables[DROPPED.name].series() == {("sdk",): [3.0]}
         assert len([record for record in caplog.records if record.name == "telemetry"]) == 1
 
 
