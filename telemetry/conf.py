@@ -67,7 +67,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
     return Config(
         identity=_identity(environ),
         store_dir=Path(directory) if directory else None,
-        private_store=directory is None and under_tests(),
+        private_store=not directory and under_tests(),
         latency_buckets=_buckets("PROMETHEUS_LATENCY_BUCKETS", LATENCY_BUCKETS),
         count_scrapes=_boolean("TELEMETRY_COUNT_SCRAPES", default=True),
         short_names=_boolean("TELEMETRY_SHORT_NAMES", default=False),

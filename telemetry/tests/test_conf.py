@@ -33,6 +33,7 @@ class TestLoad:
 
     def test_a_test_run_has_a_private_store_unless_a_directory_is_named(self, tmp_path: Path) -> None:
         assert conf.load({}).private_store
+        assert conf.load({"TELEMETRY_STORE_DIR": ""}).private_store
         named = conf.load({"TELEMETRY_STORE_DIR": str(tmp_path)})
         assert (tmp_path, False) == (named.store_dir, named.private_store)
 
