@@ -11,10 +11,11 @@ import gzip
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import prometheus_client
+from django.db import close_old_connections
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from opentelemetry import trace
@@ -82,7 +83,11 @@ class Runtime:
 
     def _build(self, config: Config) -> None:
         self.store = store = open_store(
-            config.identity, config.store_dir, private=config.private_store, on_attach=self._start_publisher
+            config.identity,
+            config.store_dir,
+            private=config.private_store,
+            # a test run is read by nobody but itself, and has reasons to want no threads: forks, databases
+            on_attach=None if config.private_store else self._start_publisher,
         )
         self.guard = guard = Guard(store)
         http, db = http_catalogue(config.latency_buckets), db_catalogue(config.latency_buckets)
@@ -146,12 +151,19 @@ class Runtime:
         self.publish()
         self.store.serve()
         reading = self.store.read()
-        return [
-            *evaluate_all((*self._projections, *self._short_names), reading),
-            *families(self.provider, reading),
-            *self._process.families(reading),
-            *self._own(reading),
-        ]
+        parts: dict[str, Callable[[], list[FamilySamples]]] = {
+            "scrape.projections": lambda: evaluate_all((*self._projections, *self._short_names), reading),
+            "scrape.instruments": lambda: families(self.provider, reading),
+            "scrape.process": lambda: self._process.families(reading),
+            "scrape.own": lambda: self._own(reading),
+        }
+        found: list[FamilySamples] = []
+        for name, part in parts.items():
+            try:
+                found += part()
+            except Exception as error:  # noqa: BLE001 - one part must not cost the page
+                self.guard.failed(name, error)
+        return found
 
     def scrape(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
         """The page for a scraper that sent these headers (RFC 9110, section 12.5)."""
@@ -198,6 +210,16 @@ class Runtime:
         pause = threading.Event()
         while not pause.wait(PUBLISH_SECONDS):
             self.publish()
+            self._keep_up()
+
+    def _keep_up(self) -> None:
+        """What Django does around a request and we around a publication: no stale connection, no lost file."""
+        try:
+            close_old_connections()
+            if self.store is not None:
+                self.store.attach()
+        except Exception as error:  # noqa: BLE001 - the thread must go on
+            self.guard.failed("runtime.publisher", error)
 
 
 def start(config: Config) -> Runtime:

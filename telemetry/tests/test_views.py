@@ -87,6 +87,63 @@ class TestEndpoint:
         assert 'django_http_requests_total_by_method_total{method="GET"}' in page
 
 
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("part", "name", "left"),
+        [
+            ("evaluate_all", "scrape.projections", "upstream_"),
+            ("families", "scrape.instruments", "django_http_"),
+            ("own", "scrape.own", "django_http_"),
+        ],
+    )
+    def test_a_part_that_fails_does_not_cost_the_page(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch, part: str, name: str, left: str
+    ) -> None:
+        before = total(parse(client.get("/metrics").content.decode()), "telemetry_dropped_total", reason=name)
+        with monkeypatch.context() as broken:
+            broken.setattr(runtime, part, None)
+            response = client.get("/metrics")
+        assert 200 == response.status_code
+        assert f"# TYPE {left}" in response.content.decode()
+        after = total(parse(client.get("/metrics").content.decode()), "telemetry_dropped_total", reason=name)
+        assert before + 1 == after
+
+
+class TestPublisher:
+    def test_keeps_no_connection_to_a_database(self, tmp_path: Path) -> None:
+        script = (
+            "import threading\nfrom django.db import connection\nfrom django.test import Client\n"
+            "from opentelemetry import metrics\n"
+            "runtime.PUBLISH_SECONDS = 0.01\nclosed, asked = [], threading.Event()\n"
+            "def tell(options):\n"
+            "    closed.append(connection.connection is None)\n"
+            "    with connection.cursor() as cursor:\n        cursor.execute('SELECT 1')\n"
+            "    if len(closed) == 3:\n        asked.set()\n"
+            "    return []\n"
+            "metrics.get_meter('m').create_observable_counter('c', [tell])\n"
+            "Client().get('/ok')\nasked.wait(30)\nprint(closed[:3])"
+        )
+        assert "[True, True, True]" == alone(script, TEST_DATABASE=str(tmp_path / "db")).stdout.strip()
+
+    def test_makes_a_file_anew_that_was_taken_away(self, tmp_path: Path) -> None:
+        script = (
+            "import os, shutil, time\nfrom django.test import Client\n"
+            "runtime.PUBLISH_SECONDS = 0.01\nClient().get('/ok')\n"
+            "store = os.environ['TELEMETRY_STORE_DIR']\nshutil.rmtree(store)\nend = time.monotonic() + 30\n"
+            "while not os.path.exists(store + '/seg-1-1') and time.monotonic() < end:\n    time.sleep(0.01)\n"
+            "print(sorted(os.listdir(store)))"
+        )
+        store = str(tmp_path / "store")
+        assert "['lock', 'seg-1-1', 'total']" == alone(script, TELEMETRY_STORE_DIR=store).stdout.strip()
+
+    def test_there_is_none_in_a_test_run(self) -> None:
+        script = (
+            "import threading\nfrom django.test import Client\nClient().get('/ok')\nprint(threading.active_count())"
+        )
+        argv = "import sys; sys.argv[1:] = ['test']"
+        assert "1" == alone(script, settings=argv, TELEMETRY_STORE_DIR="").stdout.strip()
+
+
 class TestFamiliesWithoutData:
     def test_help_type_and_zeros_before_the_first_request(self) -> None:
         page = alone("print(runtime.get().scrape().body.decode())").stdout
