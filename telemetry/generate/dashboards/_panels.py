@@ -73,6 +73,12 @@ def quantile(part: float, histogram: str, *by: str, where: str = "") -> str:
     return f"histogram_quantile({part}, {rate(f'{histogram}_bucket', *by, 'le', where=where)})"
 
 
+def last_hour(metric: str, *by: str, where: str = "") -> str:
+    """What a counter has counted in an hour; other than by `increase`, the value with which a series began too."""
+    series = f"{metric}{_braces(where)}"
+    return f"{_sum(by)}(({series} unless {series} offset 1h) or increase({series}[1h]))"
+
+
 def total(gauge: str, *by: str, where: str = "") -> str:
     """A gauge added up over instances."""
     return f"{_sum(by)}({gauge}{_braces(where)})"

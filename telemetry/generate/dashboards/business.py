@@ -8,7 +8,7 @@ from itertools import groupby
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.builders.timeseries import Panel
 
-from telemetry.generate.dashboards._panels import JOB, board, lines, quantile, rate, variable
+from telemetry.generate.dashboards._panels import JOB, board, last_hour, lines, variable
 from telemetry.generate.families import Entry
 from telemetry.spec import FamilyType
 
@@ -17,7 +17,7 @@ _CHOSEN = f'{_CUSTOMER}=~"$customer_id"'
 
 
 def build(entries: Iterable[Entry]) -> Dashboard:
-    """A row for each owner, with a panel for each of its metrics."""
+    """A row for each owner, with a panel for each of its metrics; by the hour, because its events are rare."""
     dashboard = board(
         "business", "Upstream / Business", "What the product does for its customers: one panel for each metric."
     ).with_variable(variable(_CUSTOMER, "upstream_api_endpoint_calls_total"))
@@ -35,10 +35,12 @@ def _panel(entry: Entry) -> Panel:
     legend = " ".join(f"{{{{{label}}}}}" for label in by)
     title = family.help.rstrip(".")
     if family.type is FamilyType.COUNTER:
-        return lines(title, entry.question, "cps", (rate(family.name, *by, where=where), legend))
+        counted = last_hour(family.name, *by, where=where)
+        return lines(f"{title}, in an hour", entry.question, "short", (counted, legend))
     if family.type is FamilyType.HISTOGRAM:
-        queries = ((quantile(part, family.name, *by, where=where), f"{legend} p{part * 100:g}") for part in (0.5, 0.95))
-        return lines(title, entry.question, "s", *queries)
+        observed = last_hour(f"{family.name}_bucket", *by, "le", where=where)
+        queries = ((f"histogram_quantile({part}, {observed})", f"{legend} p{part * 100:g}") for part in (0.5, 0.95))
+        return lines(f"{title}, over an hour", entry.question, "s", *queries)
     chosen = ", ".join(filter(None, (JOB, where)))
     return lines(
         title,

@@ -51,6 +51,15 @@ class TestTheProductAtWork:
         if not any(name in expression for name in QUIET):
             assert prometheus.query(expression)
 
+    def test_rare_events_are_counted_from_the_first(self, prometheus: Prometheus) -> None:
+        text = (CHECKOUT / files.PAGE).read_text().partition("### Counting rare events")[2]
+        _, counting = next(page.expressions(text))
+        assert " unless upstream_alert_created_total offset 1d" in counting
+        counted = {sample.labels["product"]: sample.value for sample in prometheus.query(counting)}
+        values = prometheus.query("sum by (product) (upstream_alert_created_total)")
+        assert counted == {sample.labels["product"]: sample.value for sample in values}
+        assert sum(counted.values()) > 0
+
     def test_the_families_that_are_quiet(self, prometheus: Prometheus) -> None:
         families = [entry.family for entry in entries()[Section.BUSINESS]]
         samples = {
