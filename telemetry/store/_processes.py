@@ -25,6 +25,7 @@ class _Stat:
     """The fields of proc_pid_stat(5) that tell processes apart; `stack` is 0 where it may not be seen."""
 
     state: str
+    parent: int
     threads: int
     ticks: int
     stack: int
@@ -67,6 +68,12 @@ def surely_dead(owner: Owner) -> bool:
         return False
     # a main thread that has ended is a zombie while the other threads may go on
     return (stat.state in "ZX" and stat.threads <= 1) or bool(owner.ticks and stat.ticks != owner.ticks)
+
+
+def parent_of(owner: Owner) -> int:
+    """The pid of the parent of a process in our own pid namespace; 0 where unknown."""
+    stat = _stat(owner.pid) if owner.namespace == _namespace() else None
+    return stat.parent if stat else 0
 
 
 def anchor() -> Owner | None:
@@ -117,6 +124,6 @@ def _stat(pid: int) -> _Stat | None:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
         # the name, in parentheses, may itself hold spaces and parentheses
         fields = text.rpartition(")")[2].split()
-        return _Stat(fields[0], int(fields[17]), int(fields[19]), int(fields[25]))
+        return _Stat(fields[0], int(fields[1]), int(fields[17]), int(fields[19]), int(fields[25]))
     except (OSError, ValueError, IndexError):
         return None

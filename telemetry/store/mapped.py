@@ -263,4 +263,8 @@ def _serving(living: list[Known]) -> int:
     for known in living:
         if known.serving:
             roots.add(known.header.anchor or known.header.owner)
+    if len(roots) > 1:
+        # a server that upgrades itself (gunicorn's USR2) is the parent of its successor for a while
+        pids = {root.pid for root in roots}
+        roots = {root for root in roots if _processes.parent_of(root) not in pids}
     return len(roots)
