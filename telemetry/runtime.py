@@ -111,7 +111,7 @@ class Runtime:
             prometheus_client.REGISTRY,
             skip=lambda collector: collector is reader.collector or collector in _DEFAULT_COLLECTORS,
         )
-        atexit.register(self.publish)
+        atexit.register(self._publish_last)
 
     def place_middleware(self) -> None:
         """Have our two middlewares first and last in `MIDDLEWARE`, and the one for spans where spans are on."""
@@ -141,8 +141,17 @@ class Runtime:
         try:
             self._process.publish()
             publish(self.provider)
-        except Exception as error:  # noqa: BLE001 - a thread or an exit hook has nobody to tell
+        except Exception as error:  # noqa: BLE001 - a thread has nobody to tell
             self.guard.failed("runtime.publish", error)
+
+    def _publish_last(self) -> None:
+        """At exit; a process that has recorded nothing, as `manage.py check`, makes no file for its own costs."""
+        try:
+            publish(self.provider)
+        except Exception as error:  # noqa: BLE001 - an exit hook has nobody to tell
+            self.guard.failed("runtime.publish", error)
+        if self._publisher_pid == os.getpid():
+            self._process.publish()
 
     def families(self) -> list[FamilySamples]:
         """Every family of the service, over one read of the store; no database is asked."""

@@ -7,6 +7,8 @@ import gzip
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,22 @@ class TestSwitches:
         lines = alone(script, TELEMETRY_STORE_DIR=str(store)).stdout.splitlines()
         assert ["False 1", "True ['telemetry-publisher']"] == lines
 
+    def test_nothing_is_left_by_a_process_that_records_nothing(self, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        alone("", TELEMETRY_STORE_DIR=str(store))
+        assert not store.exists()
+
+    def test_what_only_a_process_can_observe_outlives_it(self, tmp_path: Path) -> None:
+        script = (
+            "from opentelemetry import metrics\n"
+            "tell = lambda options: [metrics.Observation(7)]\n"
+            "metrics.get_meter('m').create_observable_counter('own.jobs', [tell])\n"
+        )
+        with store_of(tmp_path / "store") as store:
+            alone(script, TELEMETRY_STORE_DIR=str(store))
+            page = alone("print(runtime.get().scrape().body.decode())", TELEMETRY_STORE_DIR=str(store)).stdout
+        assert 7 == total(parse(page), "own_jobs_total")
+
     def test_no_spans_and_no_exporter_without_a_variable(self) -> None:
         script = (
             "from opentelemetry import trace\nfrom telemetry import conf\n"
@@ -230,6 +248,19 @@ class TestMiddlewareSetting:
         monkeypatch.setattr(runtime, "_runtime", None)
         with pytest.raises(ConfigurationError, match="INSTALLED_APPS"):
             runtime.get()
+
+
+@contextmanager
+def store_of(directory: Path) -> Iterator[Path]:
+    """A store's directory whose generation goes on for as long as this lasts."""
+    from telemetry.store import open_store
+
+    held = open_store((), directory)
+    held.attach()
+    try:
+        yield directory
+    finally:
+        held.close()
 
 
 def alone(script: str, settings: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
