@@ -69,9 +69,12 @@ def register_all() -> None:
 
 
 def middleware(given: Sequence[str]) -> list[CheckMessage]:
-    """W001 for each of our two that is not in `MIDDLEWARE`, W002 for each that is not at its end."""
+    """W001 for each of our two that is not in `MIDDLEWARE`, W002 for each that is not at its own end of it."""
     found: list[CheckMessage] = []
-    for path, place, last in ((conf.BEFORE, "first", 0), (conf.AFTER, "last", -1)):
+    for path, place, index, loss in (
+        (conf.BEFORE, "first", 0, "requests that end in that one are not counted"),
+        (conf.AFTER, "last", -1, "what that one does counts as the view's"),
+    ):
         if path not in given:
             found.append(
                 Warning(
@@ -80,11 +83,10 @@ def middleware(given: Sequence[str]) -> list[CheckMessage]:
                     id="telemetry.W001",
                 )
             )
-        elif given[last] != path:
+        elif given[index] != path:
             found.append(
                 Warning(
-                    f"{path} is not the {place} of MIDDLEWARE, but {given[last]} is: "
-                    "requests that end there, and its time, are not counted.",
+                    f"{path} is not the {place} of MIDDLEWARE, but {given[index]} is: {loss}.",
                     hint=f"Make it the {place}, or take it out: the app puts it there.",
                     id="telemetry.W002",
                 )

@@ -13,12 +13,10 @@ from django.core.checks import CheckMessage, Warning, register
 
 from telemetry import business
 from telemetry.checks import check_settings_module
+from telemetry.conf import AFTER, BEFORE
 
 TAG = "monitoring"
 """`manage.py check --tag monitoring` runs these alone."""
-
-BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
-AFTER = "telemetry.middleware.PrometheusAfterMiddleware"
 
 W001 = Warning(
     '"telemetry" is not in INSTALLED_APPS: nothing is counted and /metrics fails.',

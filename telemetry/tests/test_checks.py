@@ -345,8 +345,10 @@ class TestEnvironment:
 class TestCommand:
     """`manage.py check` on the test project, in a process of its own."""
 
-    def test_quiet_by_itself(self) -> None:
-        assert "System check identified no issues" in check()
+    def test_quiet_by_itself_and_leaves_nothing(self, tmp_path: Path) -> None:
+        said = check(TELEMETRY_STORE_DIR=str(tmp_path / "store"))
+        assert "System check identified no issues (0 silenced).\n" == said
+        assert [] == list(tmp_path.iterdir())
 
     def test_what_the_environment_brings(self, tmp_path: Path) -> None:
         (tmp_path / "taken").touch()
