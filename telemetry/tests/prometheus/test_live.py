@@ -39,7 +39,7 @@ class TestPrometheus:
     """That the helpers tell apart what is there, what is not, and what is no PromQL."""
 
     def test_query(self, prometheus: Prometheus) -> None:
-        assert [1.0] == [sample.value for sample in prometheus.query(f'up{{job="{JOB}"}}')]
+        assert [1.0] == [sample.value for sample in prometheus.query(f'max_over_time(up{{job="{JOB}"}}[1m])')]
         assert [] == prometheus.query("no_such_metric")
         assert [2.0] == [sample.value for sample in prometheus.query("scalar(vector(2))")]
         with pytest.raises(QueryError, match="parse error"):
@@ -60,9 +60,9 @@ class TestPrometheus:
 
 class TestTheProduct:
     def test_its_work_is_counted(self, prometheus: Prometheus) -> None:
-        ingested = prometheus.query(f'sum(upstream_claim_records_ingested_total{{job="{JOB}"}})')
+        ingested = prometheus.wait_for_sample(f'sum(upstream_claim_records_ingested_total{{job="{JOB}"}})')
         assert [ROWS + 2] == [sample.value for sample in ingested]
-        (failed,) = prometheus.query(f'upstream_background_job_failed_total{{job="{JOB}"}}')
+        (failed,) = prometheus.wait_for_sample(f'upstream_background_job_failed_total{{job="{JOB}"}}')
         assert ("drift_detection", "OperationalError", 1.0) == (
             failed.labels["job_type"],
             failed.labels["error_type"],
@@ -89,7 +89,7 @@ class TestRules:
 
     @pytest.mark.parametrize("rule", rules.read(rules.ALERTS), ids=lambda rule: rule.alert)
     def test_every_alert_has_something_to_watch(self, prometheus: Prometheus, rule: rules.Rule) -> None:
-        assert prometheus.query(rules.without_thresholds(rule.expression))
+        assert prometheus.wait_for_sample(rules.without_thresholds(rule.expression))
 
     @pytest.mark.parametrize("rule", rules.read(rules.RECORDING), ids=lambda rule: rule.record)
     def test_every_rule_records(self, prometheus: Prometheus, rule: rules.Rule) -> None:
@@ -115,12 +115,9 @@ class TestShortNames:
 
     @pytest.mark.parametrize(("short", "long"), SAME)
     def test_each_shows_what_the_long_name_shows(self, prometheus: Prometheus, short: str, long: str) -> None:
-        of_job = f'{{job="{JOB}"}}'
-        series = len(prometheus.query(f"{long}{of_job}"))
-        # Labels and values at one moment, of one scrape.
-        same = prometheus.query(f"{short}{of_job} == ignoring () {long}{of_job}")
-        assert (True, series) == (series > 0, len(same))
-        assert series == len(prometheus.query(f"{short}{of_job}"))
+        short, long = (f'{name}{{job="{JOB}"}}' for name in (short, long))
+        # One evaluation, at one scrape: every series of either name equals one of the other.
+        assert prometheus.wait_for_sample(f"count({short} == {long}) == count({short}) == count({long})", seconds=20)
 
     def test_where_they_are_exported_nothing_is_recorded(self, prometheus: Prometheus) -> None:
         assert prometheus.wait_for_sample(f'{{derived="rule", job="{LONG_NAMES_JOB}"}}')
