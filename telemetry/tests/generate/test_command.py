@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,16 @@ class TestCheck:
         [line] = files.wrong_expressions({files.DASHBOARDS / "database.json": planted})
         assert line.startswith("docs/grafana/database.json, variable 'alias': ")
         assert "no metric 'django_db'" in line
+
+
+def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("telemetry.generate.files")
+    monkeypatch.delitem(sys.modules, "telemetry.generate.files")
+    monkeypatch.delitem(sys.modules, "telemetry.generate.promql")
+    monkeypatch.delattr("telemetry.generate.promql")
+    monkeypatch.setitem(sys.modules, "promql_parser", None)
+    with pytest.raises(CommandError, match=r"promql_parser.*; install the extra 'dev'"):
+        call_command("telemetry_generate", check=True)
 
 
 class TestWrite:
