@@ -13,12 +13,8 @@ from pathlib import Path
 
 from django.conf import global_settings, settings
 
+from telemetry.catalogue.buckets import LATENCY
 from telemetry.errors import ConfigurationError
-
-LATENCY_BUCKETS = (
-    0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 25.0, 50.0, 75.0,
-)  # fmt: skip
-"""django-prometheus's default `PROMETHEUS_LATENCY_BUCKETS`, in seconds."""
 
 BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
 AFTER = "telemetry.middleware.PrometheusAfterMiddleware"
@@ -37,7 +33,7 @@ class Config:
     """What tells this service's store from another's on the same machine."""
     store_dir: Path | None = None
     private_store: bool = False
-    latency_buckets: tuple[float, ...] = LATENCY_BUCKETS
+    latency_buckets: tuple[float, ...] = LATENCY
     count_scrapes: bool = True
     short_names: bool = False
     """Whether the page has the families of `catalogue/short_names.py` too."""
@@ -68,7 +64,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         identity=_identity(environ),
         store_dir=Path(directory) if directory else None,
         private_store=not directory and under_tests(),
-        latency_buckets=_buckets("PROMETHEUS_LATENCY_BUCKETS", LATENCY_BUCKETS),
+        latency_buckets=_buckets("PROMETHEUS_LATENCY_BUCKETS", LATENCY),
         count_scrapes=_boolean("TELEMETRY_COUNT_SCRAPES", default=True),
         short_names=_boolean("TELEMETRY_SHORT_NAMES", default=False),
         series_limit=_positive("TELEMETRY_SERIES_LIMIT", 2000),

@@ -10,13 +10,14 @@ from django.conf import settings
 from django.test import override_settings
 
 from telemetry import conf
+from telemetry.catalogue.buckets import LATENCY
 from telemetry.errors import ConfigurationError
 
 
 class TestLoad:
     def test_defaults(self) -> None:
         config = conf.load({})
-        assert conf.LATENCY_BUCKETS == config.latency_buckets
+        assert LATENCY == config.latency_buckets
         assert (None, True, False, 2000) == (
             config.store_dir,
             config.count_scrapes,
