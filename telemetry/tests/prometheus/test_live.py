@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from telemetry import runtime
 from telemetry.tests.prometheus import promtool, rules
 from telemetry.tests.prometheus.live import JOB, LONG_NAMES_JOB
 from telemetry.tests.prometheus.server import Prometheus, QueryError
@@ -122,6 +124,12 @@ class TestShortNames:
     def test_where_they_are_exported_nothing_is_recorded(self, prometheus: Prometheus) -> None:
         assert prometheus.wait_for_sample(f'{{derived="rule", job="{LONG_NAMES_JOB}"}}')
         assert [] == prometheus.query(f'last_over_time({{derived="rule", job="{JOB}"}}[1h])')
+
+    def test_readers_of_the_meter_provider_see_the_long_names_only(self) -> None:
+        assert runtime.get().config.short_names
+        families = {metric.name for metric in REGISTRY.collect()}
+        assert "django_http_requests_total_by_method" in families
+        assert families.isdisjoint({"django_http_requests", "django_http_requests_latency_seconds"})
 
     def test_a_service_that_does_not_ask_for_them_shows_none(self, tmp_path: Path) -> None:
         with gunicorn(tmp_path, "--workers", "1") as server:
