@@ -42,4 +42,8 @@ def open_store(
 
     if directory is not None:
         return MappedStore(Directory(Path(directory).absolute()), on_attach)
-    return MappedStore(private_directory() if private else locate(identity), on_attach)
+    try:
+        place = private_directory() if private else locate(identity)
+    except OSError as error:
+        return MemoryStore(f"no directory can be had, each process counts for itself; name one: {error}")
+    return MappedStore(place, on_attach)

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import logging
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,18 @@ class TestUnusableDirectory:
         assert "" == store.degraded
         store.table(C).add(("x",), 1)
         assert [6.0, 6.0] == [total(store.read()), total(opened(tmp_path / "store").read())]
+
+    @pytest.mark.parametrize("private", [True, False])
+    def test_a_machine_without_any_directory(self, monkeypatch: pytest.MonkeyPatch, private: bool) -> None:
+        def none() -> str:
+            raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+        monkeypatch.setattr(tempfile, "gettempdir", none)
+        monkeypatch.setattr(directories, "_SHARED_MEMORY", Path("/nonexistent"))
+        store = open_store(("service",), private=private)
+        store.table(C).add(("x",))
+        assert 1.0 == total(store.read())
+        assert "No usable temporary directory" in store.degraded
 
     def test_it_does_not_try_at_every_measurement(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "store").write_text("in the way")
