@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.utils import timezone
 
+from telemetry.business.drift import SeverityLevel
 from upstream import jobs, metrics
-from upstream.models import CRITICAL, Alert, AlertDelivery, Customer, DriftEvent, JobRun, severity_level
+from upstream.models import CRITICAL, Alert, AlertDelivery, Customer, DriftEvent, JobRun
 
 
 class DeliveryError(Exception):
@@ -105,7 +106,7 @@ def _send(alert: Alert) -> None:
 
 
 def _severity(score: float) -> str:
-    return Alert.Severity.CRITICAL if score >= CRITICAL else severity_level(score)
+    return Alert.Severity.CRITICAL if score >= CRITICAL else SeverityLevel.of(score)
 
 
 def _words(event: DriftEvent) -> tuple[str, str]:

@@ -5,13 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
-CRITICAL, HIGH, MEDIUM = 0.9, 0.7, 0.4
-"""The severity scores from which an alert is critical, an event high, an event medium."""
-
-
-def severity_level(score: float) -> str:
-    """The word for a severity score: high, medium or low."""
-    return "high" if score >= HIGH else "medium" if score >= MEDIUM else "low"
+CRITICAL = 0.9
+"""The severity score from which an alert is critical; below it, `SeverityLevel` has the words."""
 
 
 class Customer(models.Model):

@@ -11,11 +11,12 @@ from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Coalesce
 
+from telemetry.business.drift import SeverityLevel
 from upstream import alerts, jobs, metrics
 from upstream.detection.comparison import Answer, Finding, Windows, compare
 from upstream.ingestion.reader import shorten
 from upstream.ingestion.validation import EARLIEST
-from upstream.models import Alert, Claim, Customer, DriftEvent, JobRun, severity_level
+from upstream.models import Alert, Claim, Customer, DriftEvent, JobRun
 
 PRODUCTS = {
     DriftEvent.DriftType.PAYMENT_DELAY: "DelayGuard",
@@ -116,6 +117,6 @@ def _store(job: JobRun, customer: Customer, finding: Finding, windows: Windows) 
 def _measure(event: DriftEvent, customer: Customer) -> None:
     metrics.track_drift_event(event.product, event.drift_type, event.severity, customer.code)
     if event.drift_type == DriftEvent.DriftType.PAYMENT_DELAY:
-        metrics.track_payment_delay_signal(severity_level(event.severity), customer.code)
+        metrics.track_payment_delay_signal(SeverityLevel.of(event.severity), customer.code)
     else:
         metrics.track_denial_signal("rate_change", customer.code)
