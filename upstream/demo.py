@@ -90,7 +90,10 @@ def _run(port: int, rows: int, seed: int, *, once: bool) -> None:
         for alert in found["alerts"]:
             _say(f"  [{alert['severity']}] {alert['title']} ({alert['status']})")
         if not found["alerts"]:
-            raise DemoFailed("detection raised no alert, though one payer drifts")
+            raise DemoFailed(
+                f"detection raised no alert, though one payer drifts; {rows:,} claims may be too few to tell: "
+                "ROWS=5000 or more are enough"
+            )
         _step(f"metrics (http://{HOST}:{port}/metrics)")
         _show_metrics(port)
         if once:
