@@ -75,7 +75,7 @@ class UpstreamService:
 
 
 @contextlib.contextmanager
-def upstream_service(directory: Path, workers: int = 4) -> Iterator[UpstreamService]:
+def upstream_service(directory: Path) -> Iterator[UpstreamService]:
     """The product on a migrated, empty SQLite below `directory`."""
     database = directory / "upstream.sqlite3"
     environ = {
@@ -95,7 +95,7 @@ def upstream_service(directory: Path, workers: int = 4) -> Iterator[UpstreamServ
                        stdout=subprocess.DEVNULL)  # fmt: skip
     with claims.open("a") as file:
         file.write(BROKEN_ROWS)
-    with gunicorn(directory, "--workers", str(workers), app="hello_world.wsgi", env=environ) as server:
+    with gunicorn(directory, "--workers", "4", app="hello_world.wsgi", env=environ) as server:
         yield UpstreamService(server, database)
 
 
