@@ -7,9 +7,8 @@ PIP_TOOLS := pip-tools==7.6.2
 DEMO := upstream otlp server sqlite
 DEV := $(DEMO) postgres dev
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-user --quiet --require-hashes
-# PIP_FIND_LINKS and the like may name places that only this machine has: none may reach the files.
 COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet $(if $(UPGRADE),--upgrade) \
-  --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+  --generate-hashes --strip-extras
 
 .DEFAULT_GOAL := help
 .PHONY: help demo generate test test-slow test-postgres lint types layers check lock clean
@@ -49,6 +48,8 @@ lock: $(BIN)/python ## Write the pinned, hashed requirement files anew.
 	$(INSTALL:--require-hashes=) '$(PIP_TOOLS)'
 	$(COMPILE) $(DEMO:%=--extra %) --output-file $(LOCKS)/demo.txt pyproject.toml
 	$(COMPILE) $(DEV:%=--extra %) --output-file $(LOCKS)/dev.txt --constraint $(LOCKS)/demo.txt pyproject.toml
+# The lines of options say where this machine's packages came from: that is nobody else's business.
+	for lock in $(LOCKS)/*.txt; do grep -v '^--' $$lock >$$lock.new && mv $$lock.new $$lock; done
 
 clean: ## Remove what make made: .venv, caches, the demo's data.
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info var/demo
