@@ -268,6 +268,7 @@ class TestChecks:
         settings.MIDDLEWARE = [COMMON, BEFORE, AFTER]
         assert ["telemetry.W002"] == [message.id for message in run(tags=["telemetry"])]
 
+    @pytest.mark.django_db  # from Django 6.1 on, the check of JSON fields asks the database
     def test_an_open_endpoint_before_a_deployment(self) -> None:
         found = [message.id for message in run(include_deployment_checks=True)]
         assert "telemetry.W007" in found
