@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, ParamSpec, get_type_hints
 
@@ -31,7 +32,7 @@ MOST_SERIES = 2000
 """The series that a family may have in one process before its values overflow."""
 
 
-class Measure(Generic[_P]):
+class Measure(ABC, Generic[_P]):
     """One family: its definition, its instrument (made at first use), and the check of what is recorded.
 
     `name` is the instrument's name, `family` what stands on `/metrics`. `unit` is the UCUM unit
@@ -108,8 +109,9 @@ class Measure(Generic[_P]):
         self._record = self._create(metrics.get_meter(SCOPE, meter_provider=provider))
         return self._record
 
+    @abstractmethod
     def _create(self, meter: metrics.Meter) -> Callable[[float, dict[str, str]], None]:
-        raise NotImplementedError
+        """The recording method of a new instrument of `meter`."""
 
 
 class Counter(Measure[_P]):

@@ -86,10 +86,3 @@ class Table:
             cells[slot + bucket] += 1.0
             if exemplar is not None and self.layout.exemplars:
                 store.write_exemplar(self, slot, bucket, exemplar)
-
-    def touch(self, key: Key) -> None:
-        """Make a series exist at its neutral value, if it does not yet."""
-        store = self._store
-        with store.lock:
-            if key not in self.slots:
-                store.bind(self, key)

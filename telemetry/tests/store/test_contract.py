@@ -72,8 +72,9 @@ class TestCells:
 
     def test_extremes(self, store: Store) -> None:
         table = store.table(FULL)
-        table.touch(())
-        assert [math.inf, -math.inf] == store.read().tables["full"].series()[()][-2:]
+        with store.lock:
+            store.bind(table, ())
+        assert [math.inf, -math.inf] == store.read().tables["full"].series()[()][-2:], "before the first value"
         for value in (1.5, -3.0, 9.0):
             table.observe((), value)
         assert [1.0, 1.0, 1.0, 7.5, -3.0, 9.0] == store.read().tables["full"].series()[()]
