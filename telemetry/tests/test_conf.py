@@ -42,6 +42,18 @@ class TestLoad:
         with override_settings(TELEMETRY_STORE_DIR=tmp_path / "a"):
             assert tmp_path / "a" == conf.load({"TELEMETRY_STORE_DIR": str(tmp_path / "b")}).store_dir
 
+    def test_the_settings_of_django_prometheus(self) -> None:
+        with override_settings(
+            PROMETHEUS_METRIC_NAMESPACE="acme",
+            PROMETHEUS_EXPORT_MIGRATIONS=1,
+            PROMETHEUS_METRICS_EXPORT_PORT="8001",
+            PROMETHEUS_METRICS_EXPORT_PORT_RANGE=range(8001, 8003),
+            PROMETHEUS_METRICS_EXPORT_ADDRESS="127.0.0.1",
+        ):
+            config = conf.load({})
+        assert ("acme", True) == (config.namespace, config.export_migrations)
+        assert (8001, (8001, 8002), "127.0.0.1") == (config.metrics_port, config.metrics_ports, config.metrics_address)
+
     @pytest.mark.parametrize(
         "environ",
         [
@@ -92,6 +104,21 @@ class TestLoad:
             ("TELEMETRY_LABEL_BUDGETS", ["customer_id"], "dict"),
             ("TELEMETRY_LABEL_BUDGETS", {"customer_id": 0}, "at least 1"),
             ("TELEMETRY_OBSERVABLE_SCOPES", {"queue": "nobody"}, "process"),
+            ("PROMETHEUS_METRIC_NAMESPACE", "my-shop", "[a-zA-Z_:]"),
+            ("PROMETHEUS_METRIC_NAMESPACE", 7, "[a-zA-Z_:]"),
+            ("PROMETHEUS_METRICS_EXPORT_PORT", 70_000, "65535"),
+            ("PROMETHEUS_METRICS_EXPORT_PORT", True, "whole number"),
+            ("PROMETHEUS_METRICS_EXPORT_PORT", "8001-8010", "whole number"),
+            ("PROMETHEUS_METRICS_EXPORT_PORT_RANGE", 8001, "range(8001, 8011)"),
+            ("PROMETHEUS_METRICS_EXPORT_PORT_RANGE", "8001", "range(8001, 8011)"),
+            ("PROMETHEUS_METRICS_EXPORT_PORT_RANGE", (8001, None), "whole number"),
+            ("PROMETHEUS_METRICS_EXPORT_ADDRESS", 1, "127.0.0.1"),
+            ("TELEMETRY_MODELS", "shop.Order", "list"),
+            ("TELEMETRY_MODELS", [7], "shop.Order"),
+            ("TELEMETRY_EXCLUDED_URLS", ["^/(health"], "regular expression"),
+            ("TELEMETRY_EXCLUDED_URLS", "^/health", "list"),
+            ("TELEMETRY_EXCLUDED_VIEWS", ("",), "shop:detail"),
+            ("TELEMETRY_SHORT_CIRCUITS", None, "True or False"),
         ],
     )
     def test_a_wrong_setting_is_named(self, name: str, value: Any, valid: str) -> None:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from django.conf import global_settings, settings
 
 from telemetry.catalogue.buckets import LATENCY
+from telemetry.conf import _values
 from telemetry.errors import ConfigurationError
 
 BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
 AFTER = "telemetry.middleware.PrometheusAfterMiddleware"
 
-Network = IPv4Network | IPv6Network
-
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token of RFC 6750, section 2.1
-_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+Network = _values.Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +31,24 @@ class Config:
     private_store: bool = False
     latency_buckets: tuple[float, ...] = LATENCY
     count_scrapes: bool = True
+    namespace: str = ""
+    """What stands before the names of the `django_*` families, with an underscore; empty for nothing."""
     short_names: bool = False
     """Whether the page has the families of `catalogue/short_names.py` too."""
+    models: tuple[str, ...] = ()
+    """Whose operations are counted: `app.Model`, `app.*` or `*`."""
+    export_migrations: bool = False
+    metrics_port: int | None = None
+    metrics_ports: tuple[int, ...] = ()
+    """Ports of which the first free one serves the metrics; they win over `metrics_port`."""
+    metrics_address: str = ""
+    """Where those ports are; empty: everywhere."""
+    excluded_paths: tuple[re.Pattern[str], ...] = ()
+    """Requests whose path one of these is found in leave no HTTP metrics."""
+    excluded_views: tuple[str, ...] = ()
+    """Views, by the value of the label `view`, whose requests leave no HTTP metrics."""
+    short_circuits: bool = True
+    """Whether what a middleware answers counts among the views' responses."""
     series_limit: int = 2000
     label_budgets: Mapping[str, int] = field(default_factory=dict)
     observable_scopes: Mapping[str, str] = field(default_factory=dict)
@@ -64,20 +76,29 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         identity=_identity(environ),
         store_dir=Path(directory) if directory else None,
         private_store=not directory and under_tests(),
-        latency_buckets=_buckets("PROMETHEUS_LATENCY_BUCKETS", LATENCY),
-        count_scrapes=_boolean("TELEMETRY_COUNT_SCRAPES", default=True),
-        short_names=_boolean("TELEMETRY_SHORT_NAMES", default=False),
-        series_limit=_positive("TELEMETRY_SERIES_LIMIT", 2000),
-        label_budgets=_label_budgets(),
-        observable_scopes=_observable_scopes(),
+        latency_buckets=_values.buckets("PROMETHEUS_LATENCY_BUCKETS", LATENCY),
+        count_scrapes=_values.boolean("TELEMETRY_COUNT_SCRAPES", default=True),
+        namespace=_values.namespace(),
+        short_names=_values.boolean("TELEMETRY_SHORT_NAMES", default=False),
+        models=_values.names("TELEMETRY_MODELS", "shop.Order"),
+        export_migrations=_values.flag("PROMETHEUS_EXPORT_MIGRATIONS"),
+        metrics_port=_values.port("PROMETHEUS_METRICS_EXPORT_PORT"),
+        metrics_ports=_values.ports("PROMETHEUS_METRICS_EXPORT_PORT_RANGE"),
+        metrics_address=_values.address("PROMETHEUS_METRICS_EXPORT_ADDRESS"),
+        excluded_paths=_values.patterns("TELEMETRY_EXCLUDED_URLS"),
+        excluded_views=_values.names("TELEMETRY_EXCLUDED_VIEWS", "shop:detail"),
+        short_circuits=_values.boolean("TELEMETRY_SHORT_CIRCUITS", default=True),
+        series_limit=_values.positive("TELEMETRY_SERIES_LIMIT", 2000),
+        label_budgets=_values.label_budgets(),
+        observable_scopes=_values.observable_scopes(),
         excluded_urls=environ.get("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", environ.get("OTEL_PYTHON_EXCLUDED_URLS")),
         sdk_disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
         disabled_instrumentations=frozenset(
             name.strip() for name in environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",") if name.strip()
         ),
-        metrics_token=_token(),
-        metrics_networks=_networks(),
-        metrics_proxy_header=_proxy_header(),
+        metrics_token=_values.token(),
+        metrics_networks=_values.networks(),
+        metrics_proxy_header=_values.proxy_header(),
     )
 
 
@@ -126,89 +147,3 @@ def _identity(environ: Mapping[str, str]) -> tuple[str, ...]:
         environ.get("OTEL_SERVICE_NAME", attributes.get("service.name", "")).strip(),
         attributes.get("service.instance.id", "").strip(),
     )
-
-
-def _buckets(name: str, default: tuple[float, ...]) -> tuple[float, ...]:
-    given = getattr(settings, name, default)
-    try:
-        edges = tuple(float(edge) for edge in given)
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{name}: {given!r} is not a sequence of numbers (seconds)") from None
-    if edges and edges[-1] == float("inf"):
-        edges = edges[:-1]
-    if not edges or not all(map(math.isfinite, edges)) or list(edges) != sorted(set(edges)):
-        raise ConfigurationError(f"{name}: {given!r} must hold at least one finite number (seconds), rising strictly")
-    return edges
-
-
-def _boolean(name: str, *, default: bool) -> bool:
-    given = getattr(settings, name, default)
-    if not isinstance(given, bool):
-        raise ConfigurationError(f"{name}: {given!r} is not a boolean; give True or False")
-    return given
-
-
-def _positive(name: str, default: int) -> int:
-    given = getattr(settings, name, default)
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ConfigurationError(f"{name}: {given!r} is not a whole number of at least 1")
-    return given
-
-
-def _label_budgets() -> dict[str, int]:
-    given = getattr(settings, "TELEMETRY_LABEL_BUDGETS", {})
-    if not isinstance(given, Mapping) or not all(
-        isinstance(label, str) and isinstance(budget, int) and budget >= 1 for label, budget in given.items()
-    ):
-        raise ConfigurationError(
-            f"TELEMETRY_LABEL_BUDGETS: {given!r} is not a dict of label names to whole numbers of at least 1"
-        )
-    return dict(given)
-
-
-def _observable_scopes() -> dict[str, str]:
-    given = getattr(settings, "TELEMETRY_OBSERVABLE_SCOPES", {})
-    if not isinstance(given, Mapping) or not all(scope in ("service", "process") for scope in given.values()):
-        raise ConfigurationError(
-            f"TELEMETRY_OBSERVABLE_SCOPES: {given!r} is not a dict of instrument names to 'service' or 'process'"
-        )
-    return dict(given)
-
-
-def _token() -> str:
-    given = getattr(settings, "TELEMETRY_METRICS_TOKEN", None) or ""
-    if not isinstance(given, str) or (given and not _TOKEN.fullmatch(given)):
-        # Not quoted: it is a secret.
-        raise ConfigurationError(
-            f"TELEMETRY_METRICS_TOKEN: the {type(given).__name__} given cannot be sent as a bearer token; "
-            "give a str of ASCII letters, digits and -._~+/ (`=` at the end only)"
-        )
-    return given
-
-
-def _networks() -> tuple[Network, ...]:
-    name = "TELEMETRY_METRICS_ALLOWED_NETWORKS"
-    given = getattr(settings, name, None) or ()
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise ConfigurationError(f'{name}: {given!r} is not a list of networks; give e.g. ["10.0.0.0/8", "::1"]')
-    networks = []
-    for network in given:
-        try:
-            if not isinstance(network, str):
-                raise ValueError("it is not a str")
-            networks.append(ip_network(network))
-        except ValueError as error:
-            raise ConfigurationError(
-                f'{name}: {network!r} is not a network: {error}; valid is an address or CIDR like "10.0.0.0/8"'
-            ) from None
-    return tuple(networks)
-
-
-def _proxy_header() -> str:
-    name = "TELEMETRY_METRICS_PROXY_HEADER"
-    given = getattr(settings, name, None) or ""
-    if not isinstance(given, str) or (given and not _HEADER_NAME.fullmatch(given)):
-        raise ConfigurationError(f'{name}: {given!r} is not the name of a header; give e.g. "X-Forwarded-For"')
-    if given and not getattr(settings, "TELEMETRY_METRICS_ALLOWED_NETWORKS", None):
-        raise ConfigurationError(f"{name}: it says nothing without TELEMETRY_METRICS_ALLOWED_NETWORKS; set that too")
-    return given
