@@ -93,9 +93,9 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("part", "name", "left"),
         [
-            ("evaluate_all", "scrape.projections", "upstream_"),
+            ("_instruments.evaluate_all", "scrape.projections", "upstream_"),
             ("families", "scrape.instruments", "django_http_"),
-            ("own", "scrape.own", "django_http_"),
+            ("_instruments.own", "scrape.own", "django_http_"),
         ],
     )
     def test_a_part_that_fails_does_not_cost_the_page(
@@ -103,7 +103,7 @@ class TestFailures:
     ) -> None:
         before = total(parse(client.get("/metrics").content.decode()), "telemetry_dropped_total", reason=name)
         with monkeypatch.context() as broken:
-            broken.setattr(runtime, part, None)
+            broken.setattr(f"telemetry.runtime.{part}", None)
             response = client.get("/metrics")
         assert 200 == response.status_code
         assert f"# TYPE {left}" in response.content.decode()
@@ -116,7 +116,7 @@ class TestPublisher:
         script = (
             "import threading\nfrom django.db import connection\nfrom django.test import Client\n"
             "from opentelemetry import metrics\n"
-            "runtime.PUBLISH_SECONDS = 0.01\nclosed, asked = [], threading.Event()\n"
+            "runtime._publisher.SECONDS = 0.01\nclosed, asked = [], threading.Event()\n"
             "def tell(options):\n"
             "    closed.append(connection.connection is None)\n"
             "    with connection.cursor() as cursor:\n        cursor.execute('SELECT 1')\n"
@@ -130,7 +130,7 @@ class TestPublisher:
     def test_makes_a_file_anew_that_was_taken_away(self, tmp_path: Path) -> None:
         script = (
             "import os, shutil, time\nfrom django.test import Client\n"
-            "runtime.PUBLISH_SECONDS = 0.01\nClient().get('/ok')\n"
+            "runtime._publisher.SECONDS = 0.01\nClient().get('/ok')\n"
             "store = os.environ['TELEMETRY_STORE_DIR']\nshutil.rmtree(store)\nend = time.monotonic() + 30\n"
             "while not os.path.exists(store + '/seg-1-1') and time.monotonic() < end:\n    time.sleep(0.01)\n"
             "print(sorted(os.listdir(store)))"

@@ -9,9 +9,7 @@ from __future__ import annotations
 import atexit
 import gzip
 import logging
-import os
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import prometheus_client
@@ -22,18 +20,14 @@ from opentelemetry import trace
 from opentelemetry.metrics import MeterProvider
 
 from telemetry import conf
-from telemetry.catalogue.db import db_catalogue
-from telemetry.catalogue.http import http_catalogue
-from telemetry.catalogue.short_names import short_names
 from telemetry.conf import Config
 from telemetry.errors import ConfigurationError
 from telemetry.exposition import ForeignMetrics, Format, Renderer, choose, gzip_accepted
-from telemetry.instrumentation import own, spans
-from telemetry.instrumentation.db import DbInstrumentation
+from telemetry.instrumentation import spans
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.http import HttpInstrumentation
-from telemetry.instrumentation.process import ProcessInstrumentation
-from telemetry.projections import evaluate_all
+from telemetry.runtime._instruments import Instrumentations
+from telemetry.runtime._publisher import Publisher
 from telemetry.samples import FamilySamples, Reading
 from telemetry.sdk.consumer import Limits
 from telemetry.sdk.families import families
@@ -45,9 +39,6 @@ from telemetry.spec import Family
 from telemetry.store import Store, open_store
 
 _logger = logging.getLogger("telemetry")
-
-PUBLISH_SECONDS = 15.0
-"""How often a process publishes the values that only it can observe."""
 
 _DEFAULT_COLLECTORS = (
     prometheus_client.PROCESS_COLLECTOR,
@@ -77,7 +68,6 @@ class Runtime:
         self.http: HttpInstrumentation | None = None
         self.provider: MeterProvider | None = None
         self._renderer = Renderer()
-        self._publisher_pid = 0
         if not config.sdk_disabled:
             self._build(config)
 
@@ -87,24 +77,20 @@ class Runtime:
             config.store_dir,
             private=config.private_store,
             # a test run is read by nobody but itself, and has reasons to want no threads: forks, databases
-            on_attach=None if config.private_store else self._start_publisher,
+            on_attach=None if config.private_store else lambda: self._publisher.start(),
         )
         self.guard = guard = Guard(store)
-        http, db = http_catalogue(config.latency_buckets), db_catalogue(config.latency_buckets)
-        self._projections = (*http.projections, *db.projections)
-        self._short_names = short_names(http, config.latency_buckets) if config.short_names else ()
-        exclude = None if config.count_scrapes else _is_scrape
-        self.http = HttpInstrumentation(store, http, guard, exclude=exclude, limit=config.series_limit)
-        self.db = DbInstrumentation(store, db, guard, limit=config.series_limit)
-        self.db.install()
-        self._process = ProcessInstrumentation(store, guard)
+        self._publisher = Publisher(self._publish_and_keep_up, guard.failed)
+        self.watching = Instrumentations(store, config, guard, None if config.count_scrapes else _is_scrape)
+        self.watching.start()
+        self.http = self.watching.http
         reader = StorePrometheusReader()
         self.provider = install_meter_provider(
             store,
             reader,
             limits=Limits(series=config.series_limit, labels=config.label_budgets),
             scopes=config.observable_scopes,
-            extra=self._extra,
+            extra=self.watching.portable,
             declared=_declared,
         )
         self._foreign = ForeignMetrics(
@@ -139,7 +125,7 @@ class Runtime:
         if self.store is None:
             return
         try:
-            self._process.publish()
+            self.watching.publish()
             publish(self.provider)
         except Exception as error:  # noqa: BLE001 - a thread has nobody to tell
             self.guard.failed("runtime.publish", error)
@@ -150,8 +136,8 @@ class Runtime:
             publish(self.provider)
         except Exception as error:  # noqa: BLE001 - an exit hook has nobody to tell
             self.guard.failed("runtime.publish", error)
-        if self._publisher_pid == os.getpid():
-            self._process.publish()
+        if self._publisher.started:
+            self.watching.publish()
 
     def families(self) -> list[FamilySamples]:
         """Every family of the service, over one read of the store; no database is asked."""
@@ -160,16 +146,11 @@ class Runtime:
         self.publish()
         self.store.serve()
         reading = self.store.read()
-        parts: dict[str, Callable[[], list[FamilySamples]]] = {
-            "scrape.projections": lambda: evaluate_all((*self._projections, *self._short_names), reading),
-            "scrape.instruments": lambda: families(self.provider, reading),
-            "scrape.process": lambda: self._process.families(reading),
-            "scrape.own": lambda: self._own(reading),
-        }
+        parts = {**self.watching.parts(), "scrape.instruments": self._instruments}
         found: list[FamilySamples] = []
         for name, part in parts.items():
             try:
-                found += part()
+                found += part(reading)
             except Exception as error:  # noqa: BLE001 - one part must not cost the page
                 self.guard.failed(name, error)
         return found
@@ -185,11 +166,8 @@ class Runtime:
             return Page(gzip.compress(body, compresslevel=1, mtime=0), chosen.value, "gzip")
         return Page(body, chosen.value)
 
-    def _own(self, reading: Reading) -> list[FamilySamples]:
-        return own.families(reading, degraded=bool(self.store and self.store.degraded))
-
-    def _extra(self, reading: Reading) -> Iterable[FamilySamples]:
-        return [*evaluate_all(self._projections, reading), *self._own(reading)]
+    def _instruments(self, reading: Reading) -> list[FamilySamples]:
+        return families(self.provider, reading)
 
     def _tracer_provider(self) -> trace.TracerProvider | None:
         current = trace.get_tracer_provider()
@@ -204,25 +182,9 @@ class Runtime:
             trace.set_tracer_provider(provider)
         return provider
 
-    def _start_publisher(self) -> None:
-        """One thread a process, from the first record on; called under the store's lock."""
-        if self._publisher_pid == os.getpid():
-            return
-        self._publisher_pid = os.getpid()
-        thread = threading.Thread(target=self._publish_for_ever, name="telemetry-publisher", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # no thread can be had, or the interpreter is ending
-            self.guard.failed("runtime.publisher", error)
-
-    def _publish_for_ever(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(PUBLISH_SECONDS):
-            self.publish()
-            self._keep_up()
-
-    def _keep_up(self) -> None:
-        """What Django does around a request and we around a publication: no stale connection, no lost file."""
+    def _publish_and_keep_up(self) -> None:
+        """The publisher's work, with what Django does around a request: no stale connection, no lost file."""
+        self.publish()
         try:
             close_old_connections()
             if self.store is not None:
