@@ -13,6 +13,8 @@ from telemetry.spec import Family, FamilyType, Kind, Layout, Part, Projection, S
 
 INVALID_METHOD = "<invalid method>"
 UNNAMED_VIEW = "<unnamed view>"
+CLIENT_GONE = "client_disconnected"
+"""The `error_type` of a request whose client left, or was left by the server, before the response's end."""
 YES, NO = "1", "0"
 
 _RESPONSE = ("view", "method", "scheme", "status", "charset", "entered")

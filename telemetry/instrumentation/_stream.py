@@ -8,8 +8,9 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 
-Ended = Callable[[int, BaseException | None], None]
-"""Called once, with the bytes sent and the exception that ended the stream; must not raise."""
+Ended = Callable[[int, BaseException | None, bool], None]
+"""Called once, with the bytes sent, the exception that ended the stream, and whether it was given up
+before its end; must not raise."""
 
 
 def on_end(response: HttpResponseBase, ended: Ended) -> None:
@@ -22,7 +23,7 @@ def on_end(response: HttpResponseBase, ended: Ended) -> None:
     # and a forgotten stream would end only when the garbage collector runs.
     source = getattr(response, "_iterator", None)
     if source is None:
-        ended(0, None)
+        ended(0, None, False)
         return
     if isinstance(source, _Stream):
         source.ended.append(ended)
@@ -47,18 +48,18 @@ class _Stream:
 
     def close(self) -> None:
         """The response was closed: called by Django for every response it has sent."""
-        self._end(None)
+        self._end(None, given_up=True)
 
     def __del__(self) -> None:
-        self._end(None)
+        self._end(None, given_up=True)
 
-    def _end(self, exc: BaseException | None) -> None:
+    def _end(self, exc: BaseException | None, *, given_up: bool = False) -> None:
         while True:
             try:
                 ended = self.ended.pop(0)
             except IndexError:
                 return
-            ended(self.sent, exc)
+            ended(self.sent, exc, given_up)
 
     def _counted(self, part: Any) -> Any:
         if type(part) is bytes:

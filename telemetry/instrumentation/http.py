@@ -5,35 +5,42 @@ The middlewares call one function at each point of a request's way. None of them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from time import perf_counter
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from telemetry.catalogue.http import INVALID_METHOD, NO, UNNAMED_VIEW, YES, HttpCatalogue
+from telemetry.catalogue.http import CLIENT_GONE, INVALID_METHOD, NO, UNNAMED_VIEW, YES, HttpCatalogue
+from telemetry.instrumentation._http_values import (
+    METHODS,
+    announced_length,
+    is_cancelled,
+    length_of,
+    may_stay_unread,
+    protocol_of,
+    qualified_name,
+    status_of,
+)
 from telemetry.instrumentation._stream import on_end
 from telemetry.instrumentation.guard import Bounded, Guard
 from telemetry.store import Store
 
-_METHODS = {
-    name: name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH")
-}  # fmt: skip
-_STATUSES = {number: str(number) for number in range(100, 600)}
-_PROTOCOLS = {
-    "HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2": "2", "HTTP/2.0": "2", "HTTP/3": "3",
-    "1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3",
-}  # fmt: skip
-_LARGEST_BODY = 2**40
-"""Bytes; a request that announces more is counted as this much, so that no client can ruin the sum."""
 _ATTRIBUTE = "_telemetry_exchange"
+_EXCLUDED = ("", 0)
 
 
 class Exchange:
-    """One request on its way. `owner` is the innermost of our After middlewares that it has reached."""
+    """One request on its way. `owner` is the innermost of our After middlewares that it has reached.
 
-    __slots__ = ("answered", "arrived", "entered", "error", "inner", "method", "owner", "protocol", "scheme")
+    `pending` is what its beginning would have counted (ajax, body size), as long as it may turn out to be
+    for a view that is excluded; None once it counts.
+    """
+
+    __slots__ = (
+        "answered", "arrived", "entered", "error", "inner", "method", "owner", "pending", "protocol", "scheme",
+    )  # fmt: skip
 
     def __init__(self, arrived: float, method: str, scheme: str, protocol: str) -> None:
         self.arrived = arrived
@@ -45,12 +52,21 @@ class Exchange:
         self.entered = False
         self.answered = False
         self.error = ""
+        self.pending: tuple[str, int] | None = None
 
 
 class HttpInstrumentation:
-    """Records requests. `exclude` tells which leave no trace at all; `short_circuits` whether a
-    response that some middleware gave before our inner one counts among the views' responses;
-    `limit` how many values a process records of a label that the application makes."""
+    """Records requests.
+
+    `exclude` tells which leave no trace at all; `excluded_views` whose requests leave none, by the
+    label `view`; `short_circuits` whether a response that some middleware gave before our inner one
+    counts among the views' responses; `limit` how many values a process records of a label that the
+    application makes.
+
+    Which view a request is for is known when Django has resolved its URL, and to nobody before:
+    middlewares choose the URLconf and the language. So where views are excluded, and there only, a
+    request begins to count when it reaches its view, or when it ends without one.
+    """
 
     def __init__(
         self,
@@ -59,11 +75,13 @@ class HttpInstrumentation:
         guard: Guard,
         *,
         exclude: Callable[[HttpRequest], bool] | None = None,
+        excluded_views: Collection[str] = (),
         short_circuits: bool = True,
         limit: int = 1000,
     ) -> None:
         self._guard = guard
         self._exclude = exclude
+        self._excluded_views = frozenset(excluded_views)
         self._short_circuits = short_circuits
         self._begun = store.table(catalogue.begun)
         self._answered = store.table(catalogue.answered)
@@ -97,12 +115,16 @@ class HttpInstrumentation:
                 attributes[_ATTRIBUTE] = None
                 return None
             meta = request.META
-            method = _METHODS.get(request.method or "", INVALID_METHOD)
-            exchange = Exchange(arrived, method, self._scheme(request), _protocol(request))
+            method = METHODS.get(request.method or "", INVALID_METHOD)
+            exchange = Exchange(arrived, method, self._scheme(request), protocol_of(request))
             attributes[_ATTRIBUTE] = exchange
             ajax = YES if meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest" else NO
+            size = length_of(meta.get("CONTENT_LENGTH"))
+            if self._excluded_views:
+                exchange.pending = (ajax, size)
+                return exchange
             self._begun.add((method, exchange.scheme, ajax))
-            self._request_body.observe((), _length(meta.get("CONTENT_LENGTH")))
+            self._request_body.observe((), size)
         except Exception as exc:  # noqa: BLE001
             attributes.setdefault(_ATTRIBUTE, exchange)
             self._guard.failed("http.begun", exc)
@@ -119,8 +141,14 @@ class HttpInstrumentation:
     def entered(self, request: HttpRequest, owner: object) -> None:
         """A view is about to be called."""
         exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
-        if exchange is not None and exchange.owner is owner:
-            exchange.entered = True
+        if exchange is None or exchange.owner is not owner:
+            return
+        exchange.entered = True
+        if exchange.pending is not None:
+            try:
+                self._counts(request, exchange)
+            except Exception as exc:  # noqa: BLE001
+                self._guard.failed("http.entered", exc)
 
     def template(self, request: HttpRequest, response: HttpResponseBase, owner: object) -> None:
         """A view has returned a response that is yet to be rendered."""
@@ -128,6 +156,8 @@ class HttpInstrumentation:
         if exchange is None or exchange.owner is not owner:
             return
         try:
+            if exchange.pending is not None and not self._counts(request, exchange):
+                return
             if hasattr(response, "template_name"):
                 self._templates.add((self._template(str(response.template_name)),))
         except Exception as exc:  # noqa: BLE001
@@ -136,10 +166,20 @@ class HttpInstrumentation:
     def exception(self, request: HttpRequest, exception: BaseException, owner: object) -> None:
         """A view, or the rendering of its response, has raised."""
         exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
-        if exchange is None or exchange.owner is not owner:
-            return
+        if exchange is not None and exchange.owner is owner:
+            self._raised(request, exchange, exception)
+
+    def handled(self, request: HttpRequest, exception: BaseException) -> None:
+        """A view has raised and a framework around it has answered: no `exception()` comes."""
+        exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
+        if exchange is not None and exchange.owner is not None:
+            self._raised(request, exchange, exception)
+
+    def _raised(self, request: HttpRequest, exchange: Exchange, exception: BaseException) -> None:
         try:
-            exchange.error = _qualified_name(exception)
+            if exchange.pending is not None and not self._counts(request, exchange):
+                return
+            exchange.error = qualified_name(exception)
             self._exceptions.add((self._error(type(exception).__name__), self._view_name(request)))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.exception", exc)
@@ -148,14 +188,16 @@ class HttpInstrumentation:
         """A response has left the view, or whatever answered in its place."""
         try:
             elapsed = perf_counter() - exchange.inner
+            if exchange.pending is not None and not self._counts(request, exchange):
+                return
             exchange.answered = True
             view = self._view_name(request)
-            method = _METHODS.get(request.method or "", INVALID_METHOD)
+            method = METHODS.get(request.method or "", INVALID_METHOD)
             key = (
                 view,
                 method,
                 exchange.scheme,
-                _status(response),
+                status_of(response),
                 self._charset(str(response.charset)),
                 YES if exchange.entered else NO,
             )
@@ -166,36 +208,57 @@ class HttpInstrumentation:
                     self._response_body.observe((), len(content))
                 return
             self._streamed.add(key)
-            on_end(response, partial(self._stream_closed, exchange.inner, view, method, _announced(response)))
+            on_end(response, partial(self._stream_closed, exchange.inner, view, method, announced_length(response)))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.answered", exc)
 
     def done(self, request: HttpRequest, exchange: Exchange, response: HttpResponseBase) -> None:
         """A response is about to be handed to the server; a stream's end is recorded when it comes."""
-        if self._short_circuits and not exchange.answered:
-            self.answered(request, exchange, response)
         try:
-            route, status = self._route_of(request), _status(response)
-            if response.streaming:
-                on_end(response, partial(self._stream_done, exchange, route, status))
-            else:
-                self._finish(exchange, route, status, None)
+            if exchange.pending is not None and not self._counts(request, exchange):
+                return
+            if self._short_circuits and not exchange.answered:
+                self.answered(request, exchange, response)
+            route, status = self._route_of(request), status_of(response)
+            if not getattr(response, "streaming", False):
+                self._finish(exchange, route, status)
+                return
+            on_end(response, partial(self._stream_done, exchange, route, status, may_stay_unread(request, response)))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.done", exc)
 
     def broke(self, request: HttpRequest, exchange: Exchange, exception: BaseException) -> None:
         """No response comes: an exception has passed every handler, or the client has gone away."""
         try:
+            if exchange.pending is not None and not self._counts(request, exchange):
+                return
             if exchange.entered and not exchange.answered:
-                method = _METHODS.get(request.method or "", INVALID_METHOD)
+                method = METHODS.get(request.method or "", INVALID_METHOD)
                 self._abandoned.add((self._view_name(request), method, exchange.scheme))
-            self._finish(exchange, self._route_of(request), "", exception)
+            self._finish(exchange, self._route_of(request), "", self._outcome(exception))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.broke", exc)
 
+    def _counts(self, request: HttpRequest, exchange: Exchange) -> bool:
+        """Whether a request that has found its view, or ended, counts after all; then its beginning does."""
+        pending = exchange.pending
+        if pending is None:
+            return True
+        match = request.resolver_match
+        view = (match.view_name if match is not None else "") or UNNAMED_VIEW
+        if pending is _EXCLUDED or view in self._excluded_views:
+            exchange.pending = _EXCLUDED
+            return False
+        exchange.pending = None
+        ajax, size = pending
+        self._begun.add((exchange.method, exchange.scheme, ajax))
+        self._request_body.observe((), size)
+        return True
+
     def _stream_closed(
-        self, started: float, view: str, method: str, announced: int | None, sent: int, exception: BaseException | None
-    ) -> None:
+        self, started: float, view: str, method: str, announced: int | None,
+        sent: int, exception: BaseException | None, given_up: bool,
+    ) -> None:  # fmt: skip
         try:
             self._closed.observe((view, method), perf_counter() - started)
             # A server that sends a file by itself does not iterate; the header says how long it was.
@@ -204,22 +267,26 @@ class HttpInstrumentation:
             self._guard.failed("http.stream", exc)
 
     def _stream_done(
-        self, exchange: Exchange, route: str, status: str, sent: int, exception: BaseException | None
-    ) -> None:
+        self, exchange: Exchange, route: str, status: str, unread: bool,
+        sent: int, exception: BaseException | None, given_up: bool,
+    ) -> None:  # fmt: skip
         try:
-            self._finish(exchange, route, status, exception)
+            if exception is not None:
+                error = self._outcome(exception)
+            else:
+                error = CLIENT_GONE if given_up and (sent or not unread) else ""
+            self._finish(exchange, route, status, error)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.stream", exc)
 
-    def _finish(self, exchange: Exchange, route: str, status: str, exception: BaseException | None) -> None:
-        if exception is not None:
-            error = self._error(_qualified_name(exception))
-        elif status >= "500":
+    def _finish(self, exchange: Exchange, route: str, status: str, error: str = "") -> None:
+        if not error and status >= "500":
             error = self._error(exchange.error) if exchange.error else status
-        else:
-            error = ""
         key = (exchange.method, exchange.scheme, route, status, error, exchange.protocol)
         self._done.observe(key, perf_counter() - exchange.arrived)
+
+    def _outcome(self, exception: BaseException) -> str:
+        return CLIENT_GONE if is_cancelled(exception) else self._error(qualified_name(exception))
 
     def _scheme(self, request: HttpRequest) -> str:
         try:
@@ -233,38 +300,9 @@ class HttpInstrumentation:
         return self._view(match.view_name or UNNAMED_VIEW) if match is not None else UNNAMED_VIEW
 
     def _route_of(self, request: HttpRequest) -> str:
-        match = request.resolver_match
-        return self._route(match.route or "") if match is not None else ""
-
-
-def _status(response: HttpResponseBase) -> str:
-    return _STATUSES.get(response.status_code, "<invalid status>")
-
-
-def _protocol(request: HttpRequest) -> str:
-    given = request.META.get("SERVER_PROTOCOL")
-    if given is None:
-        given = getattr(request, "scope", {}).get("http_version")
-    return _PROTOCOLS.get(given or "", "")
-
-
-def _length(given: object) -> int:
-    """The bytes of a Content-Length header; 0 where it is absent or no number (RFC 9110, section 8.6)."""
-    if not given:
-        return 0
-    text = str(given)
-    if not (text.isascii() and text.isdigit()):
-        return 0
-    return min(int(text), _LARGEST_BODY) if len(text) < 16 else _LARGEST_BODY
-
-
-def _announced(response: HttpResponseBase) -> int | None:
-    if getattr(response, "file_to_stream", None) is None:
-        return None
-    return _length(response.headers.get("Content-Length"))
-
-
-def _qualified_name(exception: BaseException) -> str:
-    """The exception's type as semantic conventions want it in `error.type`."""
-    kind = type(exception)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        try:
+            match = request.resolver_match
+            return self._route(match.route or "") if match is not None else ""
+        except Exception as exc:  # noqa: BLE001  # the application may put anything there
+            self._guard.failed("http.route", exc)
+            return ""

@@ -167,7 +167,7 @@ class TestDisconnects:
         assert 0 == recording.in_flight()
         assert {("GET", "http", "hanging"): 1} == recording.series(BY_VIEW)
         assert {} == recording.series(STATUS)
-        assert [("asyncio.exceptions.CancelledError", "GET", "", "async/hanging", "2", "http")] == list(
+        assert [("client_disconnected", "GET", "", "async/hanging", "2", "http")] == list(
             recording.series(DURATION)
         )
 
