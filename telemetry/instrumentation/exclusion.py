@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
+from django.urls import NoReverseMatch, URLResolver, get_resolver, get_script_prefix, get_urlconf, reverse
 
 SCRAPE = "prometheus-django-metrics"
 """The name of the URL that Prometheus scrapes."""
@@ -37,12 +37,14 @@ def excluding(
 
 def is_scrape(request: HttpRequest) -> bool:
     """Whether the request asks for the metrics."""
-    return request.path == _scrape_path(get_urlconf(), get_script_prefix())
+    urlconf = get_urlconf()
+    return request.path == _scrape_path(get_resolver(urlconf), urlconf, get_script_prefix())
 
 
 @lru_cache(maxsize=64)
-def _scrape_path(urlconf: str | None, prefix: str) -> str | None:
-    # Each site of a project with several may have the endpoint elsewhere, or not at all.
+def _scrape_path(resolver: URLResolver, urlconf: str | None, prefix: str) -> str | None:
+    # Each site of a project with several may have the endpoint elsewhere, or not at all. The resolver
+    # stands for ROOT_URLCONF where the request has no URLconf of its own.
     try:
         return reverse(SCRAPE, urlconf)
     except NoReverseMatch:
