@@ -12,6 +12,7 @@ from telemetry.catalogue.buckets import LATENCY, SEMCONV_DB, union
 from telemetry.spec import Family, FamilyType, Kind, Layout, Projection, Source, Take
 
 YES, NO = "1", "0"
+IDLE, USED = "idle", "used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,20 @@ class DbCatalogue:
     - `query`: a call of `execute` or (`many`) `executemany` has ended, with its clock;
       `error_type` is the driver's exception, empty where none was raised.
     - `rows`: parameter sets given to `executemany`.
+    - `pool_wait`, `pool_timeouts`: a pool has lent a connection, with the time it took; it had none in time.
+    - `pool_count`, `pool_max`, `pool_pending`: of a process's pool, as last published: its connections by
+      state, how many it may have, how many threads wait for one.
     """
 
     connections: Layout
     connection_errors: Layout
     query: Layout
     rows: Layout
+    pool_wait: Layout
+    pool_timeouts: Layout
+    pool_count: Layout
+    pool_max: Layout
+    pool_pending: Layout
     projections: tuple[Projection, ...]
 
 
@@ -47,6 +56,11 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
         union(buckets, SEMCONV_DB),
     )
     rows = Layout("db.rows", Kind.SUM, database)
+    pool_wait = Layout("db.pool_wait", Kind.HISTOGRAM, ("pool",), SEMCONV_DB)
+    pool_timeouts = Layout("db.pool_timeouts", Kind.SUM, ("pool",))
+    pool_count = Layout("db.pool_count", Kind.UPDOWN, ("pool", "state"))
+    pool_max = Layout("db.pool_max", Kind.UPDOWN, ("pool",))
+    pool_pending = Layout("db.pool_pending", Kind.UPDOWN, ("pool",))
     projections = (
         _counter(
             "django_db_new_connections_total",
@@ -104,9 +118,49 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
                 ),
             ),
         ),
+        _pool("wait_time_seconds", FamilyType.HISTOGRAM, "Time it took to get a connection from the pool.", pool_wait),
+        _pool(
+            "timeouts_total",
+            FamilyType.COUNTER,
+            "Number of times the pool had no connection in time.",
+            pool_timeouts,
+        ),
+        _pool(
+            "count",
+            FamilyType.GAUGE,
+            "Number of connections in the pool that are in the state, over all processes.",
+            pool_count,
+            "state",
+        ),
+        _pool("max", FamilyType.GAUGE, "Number of connections that the pools may open, over all processes.", pool_max),
+        _pool(
+            "pending_requests",
+            FamilyType.GAUGE,
+            "Number of requests that wait for a connection from the pool, over all processes.",
+            pool_pending,
+        ),
     )
-    return DbCatalogue(connections, connection_errors, query, rows, projections)
+    return DbCatalogue(
+        connections=connections,
+        connection_errors=connection_errors,
+        query=query,
+        rows=rows,
+        pool_wait=pool_wait,
+        pool_timeouts=pool_timeouts,
+        pool_count=pool_count,
+        pool_max=pool_max,
+        pool_pending=pool_pending,
+        projections=projections,
+    )
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], *sources: Source) -> Projection:
     return Projection(Family(name, FamilyType.COUNTER, text, labels), sources)
+
+
+def _pool(what: str, kind: FamilyType, text: str, layout: Layout, *labels: str) -> Projection:
+    """One of the semantic conventions' `db.client.connection.*`, by the label names of its Prometheus form."""
+    prefix = "db_client_connection_"
+    names = {f"{prefix}pool_name": "pool"} | {f"{prefix}{label}": label for label in labels}
+    family = Family(f"{prefix}{what}", kind, text, tuple(names), layout.edges)
+    return Projection(family, (Source(layout, rename=names),))

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, ProgrammingError, connections
-from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.transaction import TransactionManagementError
 from django.db.utils import ConnectionHandler
 
@@ -114,13 +115,11 @@ class TestStatements:
         assert 1 == recording.value(DURATION, "default", "main.sqlite3", "INSERT", "sqlite", "")
 
     def test_bulk_with_nothing_to_iterate_is_the_drivers_matter(
-        self, recording: Recording, databases: ConnectionHandler
+        self, recording: Recording, databases: ConnectionHandler, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def driver(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
-            return params
-
-        db, nothing = databases["default"], cast(Any, None)
-        with db.execute_wrapper(driver), db.cursor() as cursor:
+        monkeypatch.setattr(CursorWrapper, "_executemany", lambda self, sql, params, *rest: params)
+        nothing = cast(Any, None)
+        with databases["default"].cursor() as cursor:
             assert cursor.executemany("INSERT INTO t VALUES (%s)", nothing) is None
         assert 1 == recording.value("django_db_query_duration_seconds", *MAIN)
         assert 0 == recording.value(MANY, *MAIN)
@@ -150,16 +149,18 @@ class TestStatements:
         assert 4 == recording.value(EXECUTE, *MAIN)
         assert 1 == recording.value(DURATION, "default", "main.sqlite3", "INSERT", "sqlite", "IntegrityError")
 
-    def test_an_error_has_the_drivers_name(self, recording: Recording, databases: ConnectionHandler) -> None:
+    def test_an_error_has_the_drivers_name(
+        self, recording: Recording, databases: ConnectionHandler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         class UniqueViolation(Exception):
             pass
 
-        def driver(*args: Any) -> None:
+        def fail(*args: Any) -> None:
             raise IntegrityError from UniqueViolation()
 
-        db = databases["default"]
-        with pytest.raises(IntegrityError), db.execute_wrapper(driver):
-            run(db, "INSERT INTO t VALUES (1)")
+        monkeypatch.setattr(CursorWrapper, "_execute", fail)
+        with pytest.raises(IntegrityError):
+            run(databases["default"], "INSERT INTO t VALUES (1)")
         assert {("default", "UniqueViolation", "sqlite"): 1} == recording.values(ERRORS)
 
     def test_one_that_django_refuses_was_not_executed(self, recording: Recording, databases: ConnectionHandler) -> None:
@@ -174,9 +175,11 @@ class TestStatements:
         assert 1 == recording.value(EXECUTE, *MAIN)
         assert {} == recording.values(ERRORS)
 
-    def test_a_users_wrapper_outlives_a_connection_made_within_it(
-        self, recording: Recording, databases: ConnectionHandler
-    ) -> None:
+
+class TestUsersWrappers:
+    """https://docs.djangoproject.com/en/5.2/topics/db/instrumentation/"""
+
+    def test_one_outlives_a_connection_made_within_it(self, recording: Recording, databases: ConnectionHandler) -> None:
         seen: list[str] = []
 
         def user(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -191,6 +194,43 @@ class TestStatements:
         run(databases["default"], "SELECT 3")
         assert ["SELECT 1"] == seen
         assert 3 == recording.value(EXECUTE, *MAIN)
+
+    def test_what_the_driver_executed_counts(self, recording: Recording, databases: ConnectionHandler) -> None:
+        """Of three wrappers one inside another: refused, answered without the driver, tried again, changed."""
+
+        def user(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+            if sql == "refuse":
+                raise ValueError(sql)
+            if sql == "answer":
+                return None
+            if sql == "SELECT 1":
+                execute(sql, *rest)
+            return execute("DELETE FROM t" if sql == "change" else sql, *rest)
+
+        def outer(execute: Callable[..., Any], *args: Any) -> Any:
+            return execute(*args)
+
+        db = databases["default"]
+        run(db, "CREATE TABLE t (v integer)")
+        executed: list[str] = []
+        db.connection.set_trace_callback(executed.append)
+        with db.execute_wrapper(outer), db.execute_wrapper(user), db.execute_wrapper(outer):
+            with pytest.raises(ValueError, match="refuse"):
+                run(db, "refuse")
+            for sql in ("answer", "SELECT 1", "change"):
+                run(db, sql)
+        assert ["SELECT 1", "SELECT 1", "DELETE FROM t"] == executed
+        expected = {"CREATE": 1, "SELECT": 2, "DELETE": 1}
+        assert expected == {labels[2]: count for labels, count in recording.values(DURATION).items()}
+        assert {} == recording.values(ERRORS)
+
+    def test_the_list_holds_only_theirs(self, recording: Recording, databases: ConnectionHandler) -> None:
+        def user(execute: Callable[..., Any], *args: Any) -> Any:
+            return execute(*args)
+
+        with databases["default"].execute_wrapper(user):
+            assert [user] == databases["default"].execute_wrappers
+        assert [] == databases["default"].execute_wrappers
 
 
 class TestLabels:
@@ -229,8 +269,8 @@ class TestLabels:
         db = made({**databases["default"].settings_dict, "NAME": "main"}, "default")
         if data:
             db.mysql_server_data = data
-        with db.execute_wrapper(lambda *args: None):
-            db.execute_wrappers[0](lambda *args: None, "SELECT 1", None, False, {"connection": db})
+        for ours in reversed(db.execute_wrappers):
+            ours(lambda *args: None, "SELECT 1", None, False, {"connection": db})
         system = {labels[3] for labels in recording.values(DURATION)}
         assert {expected} == system
 
@@ -249,54 +289,6 @@ class TestConnections:
         assert {("broken", "sqlite"): 1} == recording.values(NEW)
         assert {("broken", "sqlite"): 1} == recording.values(FAILED)
         assert {} == recording.values(EXECUTE)
-
-
-class Pooled(DatabaseWrapper):
-    """As Django's wrapper for PostgreSQL: what the pool calls for each connection that it opens."""
-
-    def get_new_connection(self, params: Any) -> Any:
-        if params == "none":
-            raise OperationalError("the pool has none left")
-        return params
-
-    def _configure_connection(self, connection: Any) -> Any:
-        return connection
-
-
-@pytest.fixture
-def pooled(databases: ConnectionHandler) -> Callable[[str], Any]:
-    settings = databases["default"].settings_dict
-    return lambda alias: Pooled({**settings, "OPTIONS": {"pool": True}}, alias)
-
-
-class TestPool:
-    def test_each_that_it_opens_is_counted_not_those_that_it_lends(
-        self, recording: Recording, pooled: Callable[[str], Any]
-    ) -> None:
-        db = pooled("default")
-        for connection in ("one", "two"):
-            assert connection == db._configure_connection(connection)
-        for connection in ("two", "two", "one"):
-            assert connection == db.get_new_connection(connection)
-        assert {MAIN: 2} == recording.values(NEW)
-        assert {} == recording.values(FAILED)
-
-    def test_one_that_cannot_be_had(self, recording: Recording, pooled: Callable[[str], Any]) -> None:
-        with pytest.raises(OperationalError):
-            pooled("default").get_new_connection("none")
-        assert {MAIN: 1} == recording.values(NEW)
-        assert {MAIN: 1} == recording.values(FAILED)
-
-    def test_one_beside_the_pool(self, recording: Recording, pooled: Callable[[str], Any]) -> None:
-        db = pooled(NO_DB_ALIAS)
-        db._configure_connection(db.get_new_connection("one"))
-        assert {(NO_DB_ALIAS, "sqlite"): 1} == recording.values(NEW)
-
-    def test_outlives_the_instrumentation(self, pooled: Callable[[str], Any]) -> None:
-        with Recording() as recording:
-            configure = pooled("default")._configure_connection
-        assert "one" == configure("one")
-        assert {} == recording.values(NEW)
 
 
 class TestInstallation:
@@ -343,7 +335,10 @@ class TestInstallation:
         assert 2 == recording.value(EXECUTE, *MAIN)
         assert {MAIN: 1} == recording.values(NEW)
 
-    def test_uninstalled_leaves_nothing_behind(self, databases: ConnectionHandler) -> None:
+    def test_uninstalled_leaves_nothing_behind(
+        self, databases: ConnectionHandler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(threading, "active_count", lambda: 2)
         init = BaseDatabaseWrapper.__init__
         wrappers = list(databases["default"].execute_wrappers)
         with Recording() as recording:
