@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sized
 from contextvars import ContextVar
 from functools import wraps
 from time import perf_counter
-from types import FunctionType, TracebackType
+from types import FunctionType
 from typing import Any, Protocol
 
 from telemetry.catalogue.cache import ERROR, HIT, MISS, OK, REFUSED, STORED
@@ -34,67 +34,40 @@ _ABSENT = object()
 _Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
+class Call:
+    """One outermost call. `keys` and `found` are those of `get_many`, `default` is that of `get`.
+    Where a backend swallows its exception, `interrupted` is set."""
+
+    interrupted = False
+    default: Any = None
+    keys: Collection[Any] = ()
+    found: Collection[Any] = ()
+
+    def __init__(self, cache: Any, operation: str, outer: Call | None) -> None:
+        self.cache = cache
+        self.operation = operation
+        self.outer = outer
+        self.result = OK
+        self.start = perf_counter()
+
+    def raised(self, exception: BaseException) -> None:
+        missing = self.operation in ("incr", "decr") and isinstance(exception, ValueError)
+        self.result = MISS if missing else ERROR
+
+
 class Owner(Protocol):
-    """Who is told of calls; `current` is the innermost one that is told of, in each context."""
+    """Who is told of calls; `current` is the innermost call of each context."""
 
     current: ContextVar[Call | None]
 
-    def record(self, call: Call, elapsed: float) -> None:
-        """The call has ended after so many seconds. Must not raise."""
-
-
-class Call:
-    """One outermost call. `keys` and `found` are those of `get_many`; `default` is that of `get`.
-    A backend that swallows its exception sets `interrupted`."""
-
-    __slots__ = (
-        "_outer",
-        "_owner",
-        "_start",
-        "cache",
-        "default",
-        "found",
-        "interrupted",
-        "keys",
-        "operation",
-        "result",
-    )
-
-    def __init__(self, owner: Owner, cache: Any, operation: str) -> None:
-        self._owner = owner
-        self.cache = cache
-        self.operation = operation
-        self.result = OK
-        self.interrupted = False
-        self.default: Any = None
-        self.keys: Collection[Any] = ()
-        self.found: Collection[Any] = ()
-
-    def __enter__(self) -> Call:
-        current = self._owner.current
-        self._outer = current.get()
-        current.set(self)
-        self._start = perf_counter()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        elapsed = perf_counter() - self._start
-        # Not by token: a coroutine may be closed in another context than it was begun in.
-        self._owner.current.set(self._outer)
-        if kind is not None:
-            missing = self.operation in ("incr", "decr") and issubclass(kind, ValueError)
-            self.result = MISS if missing else ERROR
-        elif self.interrupted:
-            self.result = ERROR
-        self._owner.record(self, elapsed)
+    def ended(self, call: Call) -> None:
+        """The current call has ended. Must not raise."""
 
 
 def replacement(owner: Owner, function: FunctionType, operation: str) -> Callable[..., Any]:
     """What stands in for a method of a cache class."""
     before, after = _shape(function, operation)
-    current = owner.current
+    current, ended = owner.current, owner.ended
 
     if inspect.iscoroutinefunction(function):
 
@@ -103,10 +76,17 @@ def replacement(owner: Owner, function: FunctionType, operation: str) -> Callabl
             outer = current.get()
             if outer is not None and outer.cache is cache:
                 return await function(cache, *args, **kwargs)
-            with Call(owner, cache, operation) as call:
+            call = Call(cache, operation, outer)
+            current.set(call)
+            try:
                 if before is not None:
                     args, kwargs = before(call, args, kwargs)
                 return after(call, await function(cache, *args, **kwargs))
+            except BaseException as exception:
+                call.raised(exception)
+                raise
+            finally:
+                ended(call)
 
         return amethod
 
@@ -115,10 +95,17 @@ def replacement(owner: Owner, function: FunctionType, operation: str) -> Callabl
         outer = current.get()
         if outer is not None and outer.cache is cache:
             return function(cache, *args, **kwargs)
-        with Call(owner, cache, operation) as call:
+        call = Call(cache, operation, outer)
+        current.set(call)
+        try:
             if before is not None:
                 args, kwargs = before(call, args, kwargs)
             return after(call, function(cache, *args, **kwargs))
+        except BaseException as exception:
+            call.raised(exception)
+            raise
+        finally:
+            ended(call)
 
     return method
 

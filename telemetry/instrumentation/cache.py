@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial, wraps
 from threading import RLock
+from time import perf_counter
 from types import FunctionType
 from typing import Any
 
@@ -82,19 +83,27 @@ class CacheInstrumentation:
             self._replaced.clear()
             self._seen.clear()
 
-    def record(self, call: Call, elapsed: float) -> None:
-        """An operation has ended after so many seconds. Never raises."""
+    def ended(self, call: Call) -> None:
+        """Record the current call. Never raises."""
+        elapsed = perf_counter() - call.start
+        # Not by token: a coroutine may be closed in another context than it was begun in.
+        self.current.set(call.outer)
         try:
             if not self._installed:
                 return
-            labels = call.cache.__dict__.get(_LABELS) or self._label(call.cache, _alias(call.cache))
-            self._operation.observe((*labels, call.operation, call.result), elapsed)
+            alias, backend = call.cache.__dict__.get(_LABELS) or self._label(call.cache, _alias(call.cache))
+            if call.interrupted:
+                call.result = ERROR
+            self._operation.observe((alias, backend, call.operation, call.result), elapsed)
             if call.operation == "get_many":
                 for result, count in _looked_up(call).items():
                     if count > 0:
-                        self._looked_up.add((*labels, result), count)
+                        self._looked_up.add((alias, backend, result), count)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("cache.record", exc)
+        finally:
+            # What was begun in this context may outlive the call: no later one is part of it.
+            call.cache = None
 
     def _label(self, cache: Any, alias: str) -> tuple[str, str]:
         """The alias and the kind of a cache, kept with it."""
