@@ -106,6 +106,7 @@ class _Patch:
         self._owner = owner
         self._name = name
         self._own = own = owner.__dict__.get(name)
+        self._undone = False
 
         def inherited(compiler: Any, *args: Any, **kwargs: Any) -> Any:
             # By the instance's own order: a backend puts its compiler between the two.
@@ -115,14 +116,17 @@ class _Patch:
 
         @wraps(getattr(owner, name))
         def replacement(compiler: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._undone:
+                return execute(compiler, *args, **kwargs)
             return around(execute, compiler, *args, **kwargs)
 
         self._replacement = replacement
         setattr(owner, name, replacement)
 
     def undo(self) -> None:
+        self._undone = True
         if self._owner.__dict__.get(self._name) is not self._replacement:
-            return  # somebody has wrapped ours; taking theirs away is not for us
+            return  # somebody has wrapped ours, and goes on calling it
         if self._own is None:
             delattr(self._owner, self._name)
         else:
