@@ -14,7 +14,7 @@ from django.db.transaction import TransactionManagementError
 from telemetry.catalogue.db import NO, YES, DbCatalogue
 from telemetry.instrumentation.db._bulk import counted
 from telemetry.instrumentation.db._pools import Pools, has_pool
-from telemetry.instrumentation.db.operations import operation
+from telemetry.instrumentation.db.operations import FREQUENT, operation
 from telemetry.instrumentation.guard import Bounded, Guard
 from telemetry.store import Store
 
@@ -64,7 +64,8 @@ class Observer:
         self._tables = tables
         self._observe = tables.query.observe
         self._database = (alias, vendor)
-        self._labels = (alias, vendor, "", "")
+        self._labels: tuple[str, ...] = ()
+        self._frequent: dict[str, tuple[str, ...]] = {}
         self._name: object = self
 
     def attach(self, db: BaseDatabaseWrapper) -> None:
@@ -137,8 +138,10 @@ class Observer:
             elapsed = perf_counter() - start
             db = context["connection"]
             if db.settings_dict["NAME"] is not self._name:
-                self._labels = (*self._database, _system(db), self._tables.namespace(_namespace(db)))
-                self._name = db.settings_dict["NAME"]
+                self._relabel(db)
+            if exception is None and rows is None and type(sql) is str and (key := self._frequent.get(sql[:7])):
+                self._observe(key, elapsed)
+                return
             name = operation(sql) if isinstance(sql, str) else operation(sql, context["cursor"].cursor)
             error = "" if exception is None else self._tables.error(_error(exception))
             self._observe((*self._labels, name, NO if rows is None else YES, error), elapsed)
@@ -146,6 +149,11 @@ class Observer:
                 self._tables.rows.add(self._database, rows())
         except Exception as exc:  # noqa: BLE001
             self._tables.guard.failed("db.execute", exc)
+
+    def _relabel(self, db: BaseDatabaseWrapper) -> None:
+        self._labels = (*self._database, _system(db), self._tables.namespace(_namespace(db)))
+        self._frequent = {begin: (*self._labels, name, NO, "") for begin, name in FREQUENT.items()}
+        self._name = db.settings_dict["NAME"]
 
     def _connected(self, *, failed: bool = False) -> None:
         try:

@@ -14,7 +14,9 @@ _WORDS = """
 OPERATIONS = frozenset(_WORDS.split())
 """The values of `db_operation_name`; any other first word is `_OTHER`."""
 
-_FREQUENT = {f"{name}{gap}": name for name in ("SELECT", "INSERT", "UPDATE", "DELETE") for gap in " \n"}
+FREQUENT = {f"{name}{gap}": name for name in ("SELECT", "INSERT", "UPDATE", "DELETE") for gap in " \n"}
+"""The first seven characters of most statements, and their operation."""
+
 # Atomic groups: a statement that begins with many comments costs no backtracking.
 _FIRST_WORD = re.compile(r"(?>(?:\s+|--[^\n]*|#[^\n]*|/\*(?>.*?\*/)|\()*)([A-Za-z]+)", re.DOTALL)
 
@@ -25,7 +27,7 @@ def operation(sql: object, cursor: object = None) -> str:
     `cursor` is the driver's, needed where the statement is a composed one (`psycopg.sql`).
     """
     text = sql if isinstance(sql, str) else _text(sql, cursor)
-    found = _FREQUENT.get(text[:7])
+    found = FREQUENT.get(text[:7])
     if found is not None:
         return found
     match = _FIRST_WORD.match(text)
