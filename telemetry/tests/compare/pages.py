@@ -1,0 +1,57 @@
+"""The page of either stack after the same requests, from a fresh process.
+
+`python -m telemetry.tests.compare.pages django_prometheus|telemetry text|openmetrics` prints it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+
+
+def page(stack: str, form: str = "text") -> str:
+    """What a scrape of `stack` gives."""
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PROMETHEUS_"))},
+        "TEST_STACK": stack,
+        "DJANGO_SETTINGS_MODULE": "telemetry.tests.compare.settings",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, stack, form], env=environ, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _main(stack: str, form: str) -> str:
+    import django
+
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    django.setup()
+    from django.core.cache import cache
+    from django.core.management import call_command
+    from django.test import Client
+
+    from telemetry.tests.instrumentation.replay import script
+
+    call_command("migrate", verbosity=0)
+    script(Client(raise_request_exception=False), Client(enforce_csrf_checks=True))
+    cache.set("there", 1)
+    cache.get("there")
+    cache.get("nowhere")
+    if stack == "django_prometheus":
+        import prometheus_client
+
+        return prometheus_client.generate_latest().decode()
+    from telemetry import runtime
+
+    accept = "application/openmetrics-text; version=1.0.0" if form == "openmetrics" else None
+    return runtime.get().scrape(accept).body.decode()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(_main(*sys.argv[1:]))
