@@ -169,14 +169,14 @@ class TestNameModels:
 class TestModelInstrumentation:
     @pytest.mark.parametrize("counting", [("shop.Item",)], indirect=True)
     def test_counts_what_the_setting_names(self, counting: Counting) -> None:
-        shop.Item.objects.create(order_id=1, title="cap")
+        shop.Item.objects.create(order_id=101, title="cap")
         shop.Kiosk.objects.create(name="corner")
         shop.Item.objects.update(title="x")
         shop.Order.objects.all().delete()
         assert [{"item": 1, "place": 1}, {"item": 3}, {"item": 3, "order": 2}] == counting.counts()
 
     def test_leaves_unnamed_models_alone(self, counting: Counting) -> None:
-        shop.Item.objects.create(order_id=1, title="cap").save()
+        shop.Item.objects.create(order_id=101, title="cap").save()
         shop.Item.objects.update(title="x")
         shop.Item.objects.all().delete()
         assert [{}, {}, {}] == counting.counts()

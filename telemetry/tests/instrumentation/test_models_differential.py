@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from telemetry.tests.postgres.server import Unavailable, postgres
 from telemetry.tests.shop.steps import Counts, count_steps
 
 FAILED = "a statement that the database refuses writes no row; they count before they ask"
@@ -87,3 +88,22 @@ class TestAgainstDjangoPrometheus:
     def test_what_is_equal(self, theirs: dict[str, Counts], ours: dict[str, Counts]) -> None:
         assert EQUAL == {step for step in ours if ours[step] and ours[step] == theirs[step]}
         assert NOTHING == {step for step in ours if not ours[step] and not theirs[step]}
+
+
+class TestOnPostgres:
+    """Its driver reports rows of its own, and inserts give rows back."""
+
+    def test_counts_the_same(self, ours: dict[str, Counts]) -> None:
+        try:
+            with postgres() as server:
+                database = {
+                    "ENGINE": "django.db.backends.postgresql",
+                    "NAME": "postgres",
+                    "USER": "postgres",
+                    "PASSWORD": server.password,
+                    "HOST": "127.0.0.1",
+                    "PORT": server.port,
+                }
+                assert ours == count_steps("recorder", database)
+        except Unavailable as error:
+            pytest.skip(str(error))

@@ -70,8 +70,8 @@ class TestDjango:
         ("operation", "expected"),
         [
             (lambda: shop.Customer(name="eve").save(), [("insert", "Customer", 1)]),
-            (lambda: shop.Customer.objects.get(pk=1).save(), [("update", "Customer", 1)]),
-            (lambda: shop.Customer(pk=9, name="eve").save(), [("update", "Customer", 0), ("insert", "Customer", 1)]),
+            (lambda: shop.Customer.objects.get(pk=101).save(), [("update", "Customer", 1)]),
+            (lambda: shop.Customer(pk=109, name="eve").save(), [("update", "Customer", 0), ("insert", "Customer", 1)]),
             (
                 lambda: shop.Customer.objects.bulk_create([shop.Customer(name="eve"), shop.Customer(name="kim")]),
                 [("insert", "Customer", 2)],
@@ -90,7 +90,7 @@ class TestDjango:
             (lambda: shop.Remark.objects.get().delete(), [("delete", "Remark", 1)]),
             (lambda: shop.Item.objects.all().delete(), [("delete", "Item", 2)]),
             (
-                lambda: shop.Customer.objects.get(pk=1).delete(),
+                lambda: shop.Customer.objects.get(pk=101).delete(),
                 [
                     ("delete", "Item", 2),
                     ("update", "Remark", 1),

@@ -18,10 +18,12 @@ Counts = dict[str, list[float]]
 """Inserts, updates and deletes, by the name of the model; without the names that have none."""
 
 
-def count_steps(stack: str) -> dict[str, Counts]:
-    """What `stack` counts in each step, in a fresh process."""
+def count_steps(stack: str, database: dict[str, Any] | None = None) -> dict[str, Counts]:
+    """What `stack` counts in each step, in a fresh process; `database` as in Django's `DATABASES`."""
     command = [sys.executable, "-m", __name__, stack]
     environ = {**os.environ, "TEST_STACK": stack, "DJANGO_SETTINGS_MODULE": "telemetry.tests.shop.settings"}
+    if database is not None:
+        environ["SHOP_DATABASE"] = json.dumps(database)
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]
@@ -38,18 +40,18 @@ def create_tables() -> None:
 
 
 def create_rows() -> None:
-    """Two customers; the first has two orders, of two items and of none, and a remark."""
+    """Two customers; the first has two orders, of two items and of none, and a remark. No sequence gets to the keys."""
     from telemetry.tests.shop import models as shop
 
-    ann = shop.Customer.objects.create(pk=1, name="ann")
-    shop.Customer.objects.create(pk=2, name="bob")
-    order = shop.Order.objects.create(pk=1, customer=ann)
-    shop.Order.objects.create(pk=2, customer=ann)
+    ann = shop.Customer.objects.create(pk=101, name="ann")
+    shop.Customer.objects.create(pk=102, name="bob")
+    order = shop.Order.objects.create(pk=101, customer=ann)
+    shop.Order.objects.create(pk=102, customer=ann)
     shop.Item.objects.bulk_create([shop.Item(order=order, title="pen"), shop.Item(order=order, title="ink")])
     shop.Remark.objects.create(customer=ann, text="late")
     shop.Invoice.objects.create(pk="00000000-0000-0000-0000-000000000001")
-    shop.Warehouse.objects.create(pk=1, name="north", size=1)
-    shop.Kiosk.objects.create(pk=2, name="station", window=1)
+    shop.Warehouse.objects.create(pk=101, name="north", size=1)
+    shop.Kiosk.objects.create(pk=102, name="station", window=1)
 
 
 def steps() -> dict[str, Callable[[], object]]:
@@ -81,7 +83,7 @@ def steps() -> dict[str, Callable[[], object]]:
     def bulk_update() -> None:
         ann, bob = customers.order_by("name")
         ann.city = bob.city = "x"
-        customers.bulk_update([ann, bob, shop.Customer(pk=99, name="nobody")], ["city"])
+        customers.bulk_update([ann, bob, shop.Customer(pk=199, name="nobody")], ["city"])
 
     def historical() -> Any:
         return ProjectState.from_apps(shop.Customer._meta.apps).apps.get_model("shop", "Customer").objects
@@ -102,7 +104,7 @@ def steps() -> dict[str, Callable[[], object]]:
         "save a new one": lambda: named(name="eve").save(),
         "save again": lambda: customers.get(name="bob").save(),
         "save some fields": lambda: customers.get(name="bob").save(update_fields=["city"]),
-        "save with a key that is new": lambda: named(pk=9, name="eve").save(),
+        "save with a key that is new": lambda: named(pk=109, name="eve").save(),
         "save with a default key": lambda: shop.Invoice().save(),
         "save a deferred one": lambda: customers.defer("city").get(name="bob").save(),
         "get or create: get": lambda: customers.get_or_create(name="bob"),
@@ -110,8 +112,8 @@ def steps() -> dict[str, Callable[[], object]]:
         "update or create: update": lambda: customers.update_or_create(name="bob", defaults={"city": "x"}),
         "update or create: create": lambda: customers.update_or_create(name="eve", defaults={"city": "x"}),
         "refused insert": lambda: refused(lambda: customers.create(name="bob")),
-        "refused update": lambda: refused(lambda: named(pk=2, name="ann").save(update_fields=["name"])),
-        "update of a row that is gone": lambda: refused(lambda: named(pk=9, name="eve").save(force_update=True)),
+        "refused update": lambda: refused(lambda: named(pk=102, name="ann").save(update_fields=["name"])),
+        "update of a row that is gone": lambda: refused(lambda: named(pk=109, name="eve").save(force_update=True)),
         "rolled back": rolled_back,
         "delete": lambda: customers.get(name="bob").delete(),
         "delete with a cascade": lambda: customers.get(name="ann").delete(),
@@ -127,7 +129,7 @@ def steps() -> dict[str, Callable[[], object]]:
         "update of a queryset": lambda: customers.update(city="x"),
         "update of no row": lambda: customers.filter(name="nobody").update(city="x"),
         "update of an empty queryset": lambda: customers.none().update(city="x"),
-        "delete of a queryset": lambda: orders.filter(pk=2).delete(),
+        "delete of a queryset": lambda: orders.filter(pk=102).delete(),
         "delete of a queryset with a cascade": lambda: customers.all().delete(),
         "delete past the collector": lambda: shop.Remark.objects.all()._raw_delete("default"),
         "related create": lambda: customers.get(name="bob").order_set.create(),
@@ -148,7 +150,7 @@ def steps() -> dict[str, Callable[[], object]]:
         "unnamed child: create": lambda: shop.Kiosk.objects.create(name="corner"),
         "unnamed child: delete": lambda: shop.Kiosk.objects.get().delete(),
         "parent: delete": lambda: shop.Place.objects.get(name="north").delete(),
-        "a fixture's row": lambda: named(pk=9, name="eve").save_base(raw=True),
+        "a fixture's row": lambda: named(pk=109, name="eve").save_base(raw=True),
         "a historical model: create": lambda: historical().create(name="eve"),
         "a historical model: update": lambda: historical().update(city="x"),
         "async": async_to_sync(asynchronous),
