@@ -9,8 +9,11 @@ from types import ModuleType
 
 from telemetry.business import Measure, measures
 from telemetry.catalogue import own, process
+from telemetry.catalogue.cache import cache_catalogue
 from telemetry.catalogue.db import db_catalogue
 from telemetry.catalogue.http import http_catalogue
+from telemetry.catalogue.migrations import migration_catalogue
+from telemetry.catalogue.models import model_catalogue
 from telemetry.catalogue.short_names import short_names
 from telemetry.spec import Family, Projection
 
@@ -21,6 +24,8 @@ class Section(StrEnum):
     HTTP = "http"
     SHORT = "short names"
     DATABASE = "database"
+    CACHE = "cache"
+    MODELS = "models"
     BUSINESS = "business"
     PROCESS = "process"
     OWN = "own"
@@ -50,6 +55,11 @@ def entries() -> dict[Section, tuple[Entry, ...]]:
         Section.HTTP: tuple(Entry(projection.family) for projection in http.projections),
         Section.SHORT: tuple(Entry(projection.family) for projection in short_names(http)),
         Section.DATABASE: tuple(Entry(projection.family) for projection in db_catalogue().projections),
+        Section.CACHE: tuple(Entry(projection.family) for projection in cache_catalogue().projections),
+        Section.MODELS: tuple(
+            Entry(projection.family)
+            for projection in (*model_catalogue().projections, *migration_catalogue().projections)
+        ),
         Section.BUSINESS: tuple(entry for entry in declared if entry.owner != "telemetry"),
         Section.PROCESS: tuple(map(Entry, _families(process))),
         Section.OWN: (*map(Entry, _families(own)), *(entry for entry in declared if entry.owner == "telemetry")),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from telemetry.catalogue.buckets import LATENCY, SEMCONV_DB, SEMCONV_HTTP, SIZE
+from telemetry.catalogue.cache import DURATION
 from telemetry.generate.families import Entry, Section
 
-_NAMED = {LATENCY: "latency", SIZE: "size", SEMCONV_HTTP: "http", SEMCONV_DB: "db"}
-_UNITS = {LATENCY: "s", SIZE: "bytes", SEMCONV_HTTP: "s", SEMCONV_DB: "s"}
+_NAMED = {LATENCY: "latency", SIZE: "size", SEMCONV_HTTP: "http", SEMCONV_DB: "db", DURATION: "cache"}
+_UNITS = {LATENCY: "s", SIZE: "bytes", SEMCONV_HTTP: "s", SEMCONV_DB: "s", DURATION: "s"}
 
 
 def tables(sections: Mapping[Section, Sequence[Entry]]) -> dict[str, str]:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 import prometheus_client
 from django.db import close_old_connections
-from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from opentelemetry import trace
 from opentelemetry.metrics import MeterProvider
 
@@ -81,7 +79,7 @@ class Runtime:
         )
         self.guard = guard = Guard(store)
         self._publisher = Publisher(self._publish_and_keep_up, guard.failed)
-        self.watching = Instrumentations(store, config, guard, None if config.count_scrapes else _is_scrape)
+        self.watching = Instrumentations(store, config, guard)
         self.watching.start()
         self.http = self.watching.http
         reader = StorePrometheusReader()
@@ -144,6 +142,7 @@ class Runtime:
         if self.store is None:
             return []
         self.publish()
+        self.watching.ask()
         self.store.serve()
         reading = self.store.read()
         parts = {**self.watching.parts(), "scrape.instruments": self._instruments}
@@ -216,13 +215,6 @@ def get() -> Runtime:
 def declare(families: Mapping[str, Family]) -> None:
     """Tell the types and labels of instruments (by instrument name), so that a label-less counter shows 0."""
     _declared.update(families)
-
-
-def _is_scrape(request: HttpRequest) -> bool:
-    try:
-        return request.path == reverse("prometheus-django-metrics")
-    except NoReverseMatch:
-        return False
 
 
 _runtime: Runtime | None = None

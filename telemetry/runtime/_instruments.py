@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
-
+from telemetry.catalogue.by_hand import with_by_hand
+from telemetry.catalogue.cache import cache_catalogue
 from telemetry.catalogue.db import db_catalogue
 from telemetry.catalogue.http import http_catalogue
+from telemetry.catalogue.migrations import migration_catalogue
+from telemetry.catalogue.models import model_catalogue
 from telemetry.catalogue.namespace import in_namespace
 from telemetry.catalogue.short_names import short_names
 from telemetry.conf import Config
 from telemetry.instrumentation import own
+from telemetry.instrumentation.cache import CacheInstrumentation
 from telemetry.instrumentation.db import DbInstrumentation
+from telemetry.instrumentation.exclusion import excluding, is_scrape
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.http import HttpInstrumentation
+from telemetry.instrumentation.migrations import MigrationInstrumentation
+from telemetry.instrumentation.models import ModelInstrumentation, declared, name_models
 from telemetry.instrumentation.process import ProcessInstrumentation
 from telemetry.projections import evaluate_all
 from telemetry.samples import FamilySamples, Reading
@@ -22,30 +28,51 @@ from telemetry.store import Store
 
 
 class Instrumentations:
-    """What watches requests, databases and the process itself; `start` has them watch."""
+    """What watches requests, databases, caches, models and the process itself; `start` has them watch."""
 
-    def __init__(
-        self, store: Store, config: Config, guard: Guard, exclude: Callable[[HttpRequest], bool] | None
-    ) -> None:
+    def __init__(self, store: Store, config: Config, guard: Guard) -> None:
         self._store = store
         limit = config.series_limit
         http, db = http_catalogue(config.latency_buckets), db_catalogue(config.latency_buckets)
+        cache, migrations = cache_catalogue(), migration_catalogue()
+        named = name_models(config.models)
+        models = model_catalogue([*declared(), *named.values()])
         self.http = HttpInstrumentation(
-            store, http, guard, exclude=exclude, short_circuits=config.short_circuits, limit=limit
+            store,
+            http,
+            guard,
+            exclude=excluding(config.excluded_paths, None if config.count_scrapes else is_scrape),
+            excluded_views=config.excluded_views,
+            short_circuits=config.short_circuits,
+            limit=limit,
         )
         self.db = DbInstrumentation(store, db, guard, limit=limit)
+        self.cache = CacheInstrumentation(store, cache, guard, limit=limit)
+        self.models = ModelInstrumentation(store, models, guard, named, limit=limit)
+        # A test run has its reasons to ask no database and to start no thread.
+        enabled = config.export_migrations and not config.private_store
+        self.migrations = MigrationInstrumentation(store, migrations, guard, enabled=enabled)
         self.process = ProcessInstrumentation(store, guard)
-        self._projections = in_namespace((*http.projections, *db.projections), config.namespace)
+        catalogues = (http, db, cache, models, migrations)
+        every = with_by_hand(each for one in catalogues for each in one.projections)
+        self._projections = in_namespace(every, config.namespace)
         short = short_names(http, config.latency_buckets) if config.short_names else ()
         self._short_names = in_namespace(short, config.namespace)
 
     def start(self) -> None:
         """Watch from now on."""
         self.db.install()
+        self.cache.install()
+        self.models.install()
+
+    def ask(self) -> None:
+        """Have looked up, beside the scrapes and not by them, what only a database knows; never waits."""
+        self.migrations.ask()
 
     def publish(self) -> None:
         """Store what only this process can observe; never raises."""
         self.process.publish()
+        self.db.publish()
 
     def parts(self) -> dict[str, Callable[[Reading], list[FamilySamples]]]:
         """What stands on the page, by the name under which a failure of it is counted."""

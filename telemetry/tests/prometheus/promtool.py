@@ -7,6 +7,13 @@ from pathlib import Path
 
 from telemetry.tests.prometheus.server import binary
 
+GIVEN = {
+    'db_client_connection_count non-histogram and non-summary metrics should not have "_count" suffix',
+    'django_migrations_applied_total non-counter metrics should not have "_total" suffix',
+    'django_migrations_unapplied_total non-counter metrics should not have "_total" suffix',
+}
+"""What it finds to say about names that are others' choice: semantic conventions' and django-prometheus's."""
+
 
 class Refused(AssertionError):
     """promtool finds a fault; the message is its output."""
