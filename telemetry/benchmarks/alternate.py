@@ -1,0 +1,98 @@
+"""Contenders in turn, each round in fresh processes, and what can be said of the prices."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from telemetry.benchmarks import contenders
+from telemetry.benchmarks.scene import Budget, Outcome, Scene
+
+_SECONDS = 300
+
+
+class Unfair(Exception):
+    """Contenders did not do the same work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """What one contender adds, as a share of what another adds: the median over the rounds, and an interval
+    that holds it with 95 % by bootstrap."""
+
+    budget: Budget
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The prices of each contender, a round each, in the scene's unit."""
+
+    scene: Scene
+    prices: dict[str, list[float]]
+
+    def added(self, contender: str) -> list[float]:
+        """What it adds to the baseline in each round; the whole price where the scene has no baseline."""
+        mine = self.prices[contender]
+        if self.scene.whole:
+            return mine
+        return [price - base for price, base in zip(mine, self.prices[self.scene.contenders[0]], strict=True)]
+
+    def ratios(self) -> list[Ratio]:
+        """One for each budget of the scene."""
+        return [_ratio(budget, self.added(budget.ours), self.added(budget.theirs)) for budget in self.scene.budgets]
+
+
+def play(scene: Scene, rounds: int, told: Callable[[str], None]) -> Result:
+    """A B C, A B C, …: each contender once a round, beginning with another one each time.
+
+    Raises:
+        Unfair: the contenders' facts differ.
+        RuntimeError: a contender's process failed.
+    """
+    prices: dict[str, list[float]] = {contender: [] for contender in scene.contenders}
+    for turn in range(rounds):
+        facts: dict[str, object] = {}
+        first = turn % len(scene.contenders)
+        for contender in (*scene.contenders[first:], *scene.contenders[:first]):
+            outcome = _alone(scene, contender)
+            prices[contender].append(outcome.price)
+            facts[contender] = outcome.facts
+        if any(each != facts[scene.contenders[0]] for each in facts.values()):
+            raise Unfair(f"{scene.name}: the contenders did different work: {facts}")
+        told(f"{scene.name}: round {turn + 1} of {rounds}")
+    return Result(scene, prices)
+
+
+def _alone(scene: Scene, contender: str) -> Outcome:
+    with contenders.scratch() as directory:
+        done = subprocess.run(
+            [sys.executable, "-m", "telemetry.benchmarks.child", scene.name, contender],
+            env=contenders.environ(contender, directory),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+    if done.returncode:
+        raise RuntimeError(f"{scene.name}, {contender}: {done.stderr[-2000:]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    return Outcome(told["price"], told["facts"])
+
+
+def _ratio(budget: Budget, ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
+    # Each round's two prices belong together: what disturbs one machine's minute disturbs both.
+    pairs, drawn = list(zip(ours, theirs, strict=True)), random.Random(1)
+    found = sorted(_share(drawn.choices(pairs, k=len(pairs))) for _ in range(2000))
+    return Ratio(budget, _share(pairs), found[50], found[-51])
+
+
+def _share(pairs: Sequence[tuple[float, float]]) -> float:
+    mine, other = (statistics.median(each) for each in zip(*pairs, strict=True))
+    return float(mine / other)

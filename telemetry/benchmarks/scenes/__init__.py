@@ -1,0 +1,12 @@
+"""Every scene, by its name."""
+
+from __future__ import annotations
+
+from telemetry.benchmarks.scene import Scene
+from telemetry.benchmarks.scenes import asgi, business, cache, memory, query, request, scrape, startup
+
+SCENES: dict[str, Scene] = {
+    scene.name: scene
+    for module in (request, asgi, query, cache, business, scrape, memory, startup)
+    for scene in module.SCENES
+}
