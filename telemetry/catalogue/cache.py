@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from telemetry.spec import Family, FamilyType, Kind, Layout, Projection, Source, Take
 
 HIT, MISS, STORED, REFUSED, OK, ERROR = "hit", "miss", "stored", "refused", "ok", "error"
+YES, NO = "1", "0"
 
 DURATION = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds; a cache in memory answers in microseconds, one across a network in tenths of a millisecond."""
@@ -25,55 +26,45 @@ class CacheCatalogue:
       `miss`; `add` in `stored` or `refused` (the key was there already); the others, and those whose
       backend tells nothing, in `ok`; every one of them may end in `error`.
     - `looked_up`: keys that were asked for by `get_many`, by `hit`, `miss` or `error`.
-    - `gets`, `hits`, `misses`, `fails`: what a project's own backend counted by itself.
+
+    `by_hand` tells those that a project's own backend has counted by itself: they do not count again
+    in the families by `backend`.
     """
 
     operation: Layout
     looked_up: Layout
-    gets: Layout
-    hits: Layout
-    misses: Layout
-    fails: Layout
     projections: tuple[Projection, ...]
 
 
 def cache_catalogue() -> CacheCatalogue:
     """The catalogue of caches."""
     backend = ("backend",)
-    operation = Layout("cache.operation", Kind.HISTOGRAM, ("alias", "backend", "operation", "result"), DURATION)
-    looked_up = Layout("cache.looked_up", Kind.SUM, ("alias", "backend", "result"))
-    gets = Layout("cache.gets", Kind.SUM, backend)
-    hits = Layout("cache.hits", Kind.SUM, backend)
-    misses = Layout("cache.misses", Kind.SUM, backend)
-    fails = Layout("cache.fails", Kind.SUM, backend)
+    operation = Layout(
+        "cache.operation", Kind.HISTOGRAM, ("alias", "backend", "operation", "result", "by_hand"), DURATION
+    )
+    looked_up = Layout("cache.looked_up", Kind.SUM, ("alias", "backend", "result", "by_hand"))
 
-    def keys(*results: str) -> tuple[Source, ...]:
+    def keys(*results: str, by_hand: tuple[str, ...] = (NO,)) -> tuple[Source, ...]:
         """The keys asked for, one by one or many at once."""
-        where = {"result": frozenset(results)}
-        return (
-            Source(operation, Take.COUNT, where=where | {"operation": frozenset({"get"})}),
-            Source(looked_up, where=where),
-        )
+        where = {"result": frozenset(results), "by_hand": frozenset(by_hand)}
+        one = where | {"operation": frozenset({"get"})}
+        return Source(operation, Take.COUNT, where=one), Source(looked_up, where=where)
 
     projections = (
-        _counter(
-            "django_cache_get_total", "Total get requests on cache", backend, *keys(HIT, MISS, ERROR), Source(gets)
-        ),
-        _counter("django_cache_get_hits_total", "Total hits on cache", backend, *keys(HIT), Source(hits)),
-        _counter("django_cache_get_misses_total", "Total misses on cache", backend, *keys(MISS), Source(misses)),
-        _counter(
-            "django_cache_get_fail_total", "Total get request failures by cache", backend, *keys(ERROR), Source(fails)
-        ),
+        _counter("django_cache_get_total", "Total get requests on cache", backend, *keys(HIT, MISS, ERROR)),
+        _counter("django_cache_get_hits_total", "Total hits on cache", backend, *keys(HIT)),
+        _counter("django_cache_get_misses_total", "Total misses on cache", backend, *keys(MISS)),
+        _counter("django_cache_get_fail_total", "Total get request failures by cache", backend, *keys(ERROR)),
         _counter(
             "django_cache_lookups_total",
             "Keys that get and get_many asked for, by cache alias and result.",
             ("alias", "backend", "result"),
-            *keys(HIT, MISS, ERROR),
+            *keys(HIT, MISS, ERROR, by_hand=(NO, YES)),
         ),
         _counter(
             "django_cache_operations_total",
             "Cache operations, by cache alias, operation and result.",
-            operation.labels,
+            ("alias", "backend", "operation", "result"),
             Source(operation, Take.COUNT),
         ),
         Projection(
@@ -87,7 +78,7 @@ def cache_catalogue() -> CacheCatalogue:
             (Source(operation),),
         ),
     )
-    return CacheCatalogue(operation, looked_up, gets, hits, misses, fails, projections)
+    return CacheCatalogue(operation, looked_up, projections)
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], *sources: Source) -> Projection:

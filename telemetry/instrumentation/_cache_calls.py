@@ -15,7 +15,7 @@ from time import perf_counter
 from types import FunctionType
 from typing import Any, Protocol
 
-from telemetry.catalogue.cache import ERROR, HIT, MISS, OK, REFUSED, STORED
+from telemetry.catalogue.cache import ERROR, HIT, MISS, NO, OK, REFUSED, STORED
 
 _OPERATIONS = (
     "get", "get_many", "set", "set_many", "add", "delete", "delete_many", "incr", "decr", "touch", "has_key", "clear",
@@ -36,9 +36,10 @@ _Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 class Call:
     """One outermost call. `keys` and `found` are those of `get_many`, `default` is that of `get`.
-    Where a backend swallows its exception, `interrupted` is set."""
+    `interrupted` is set where a backend swallows its exception, `by_hand` where it counts by itself."""
 
     interrupted = False
+    by_hand = NO
     default: Any = None
     keys: Collection[Any] = ()
     found: Collection[Any] = ()

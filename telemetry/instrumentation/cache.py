@@ -23,7 +23,7 @@ from typing import Any
 from django.core.cache import CacheHandler, caches
 from django.core.cache.backends.base import BaseCache
 
-from telemetry.catalogue.cache import ERROR, HIT, MISS, CacheCatalogue
+from telemetry.catalogue.cache import ERROR, HIT, MISS, YES, CacheCatalogue
 from telemetry.instrumentation._cache_calls import OPERATIONS, Call, replacement
 from telemetry.instrumentation.guard import Bounded, Guard
 from telemetry.store import Store
@@ -67,6 +67,7 @@ class CacheInstrumentation:
             if self._installed:
                 return
             self._installed = True
+            _installed.append(self)
             self._replace(CacheHandler, "create_connection", self._creating)
             self._replace(BaseCache, "__init__", self._initializing)
             for cls in _with_subclasses(BaseCache):
@@ -75,7 +76,10 @@ class CacheInstrumentation:
     def uninstall(self) -> None:
         """Leave every class as it was found. Idempotent."""
         with self._lock:
+            if not self._installed:
+                return
             self._installed = False
+            _installed.remove(self)
             for (cls, name), (original, ours) in self._replaced.items():
                 # Who has wrapped ours since goes on calling it; it then passes everything on.
                 if cls.__dict__.get(name) is ours:
@@ -94,11 +98,11 @@ class CacheInstrumentation:
             alias, backend = call.cache.__dict__.get(_LABELS) or self._label(call.cache, _alias(call.cache))
             if call.interrupted:
                 call.result = ERROR
-            self._operation.observe((alias, backend, call.operation, call.result), elapsed)
+            self._operation.observe((alias, backend, call.operation, call.result, call.by_hand), elapsed)
             if call.operation == "get_many":
                 for result, count in _looked_up(call).items():
                     if count > 0:
-                        self._looked_up.add((alias, backend, result), count)
+                        self._looked_up.add((alias, backend, result, call.by_hand), count)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("cache.record", exc)
         finally:
@@ -171,6 +175,17 @@ class CacheInstrumentation:
             ours = make(original)
             self._replaced[cls, name] = original, ours
             setattr(cls, name, ours)
+
+
+_installed: list[CacheInstrumentation] = []
+
+
+def counted_by_hand() -> None:
+    """The backend that is at work has counted by itself what it does. Never raises."""
+    for instrumentation in _installed:
+        call = instrumentation.current.get()
+        if call is not None:
+            call.by_hand = YES
 
 
 def _with_subclasses(cls: type) -> Iterator[type]:

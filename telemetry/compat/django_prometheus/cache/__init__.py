@@ -1,0 +1,1 @@
+"""Caches under the names of django-prometheus."""
