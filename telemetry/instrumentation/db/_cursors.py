@@ -133,7 +133,7 @@ _wanted: set[int] = set()
 _places: list[tuple[type, _Seen]] = []
 
 
-def watch(owner: object) -> None:
+def watch_cursors(owner: object) -> None:
     """See these statements until `owner` and all others have left. Again: see cursor classes imported since."""
     _wanted.add(id(owner))
     _put(CursorWrapper, tuple(_WATCHED))
@@ -143,7 +143,7 @@ def watch(owner: object) -> None:
         _put(debug, tuple(name for name in _WATCHED if name in vars(debug)))
 
 
-def leave(owner: object) -> None:
+def leave_cursors(owner: object) -> None:
     """Leave Django's classes as they were found, if nobody else wants them watched."""
     _wanted.discard(id(owner))
     if _wanted:

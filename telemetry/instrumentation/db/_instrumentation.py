@@ -13,7 +13,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from telemetry.catalogue.db import DbCatalogue
-from telemetry.instrumentation.db import _cursors
+from telemetry.instrumentation.db._cursors import leave_cursors, watch_cursors
 from telemetry.instrumentation.db._observer import Observer, Tables
 from telemetry.instrumentation.db._pools import Pools
 from telemetry.instrumentation.guard import Guard
@@ -49,7 +49,7 @@ class DbInstrumentation:
         # that Django makes beside them (`_nodb_cursor`).
         self._replacement = init
         BaseDatabaseWrapper.__init__ = self._replacement  # type: ignore[method-assign]
-        _cursors.watch(self)
+        watch_cursors(self)
         for db in _existing():
             self._attach(db)
 
@@ -60,7 +60,7 @@ class DbInstrumentation:
         if BaseDatabaseWrapper.__init__ is self._replacement:
             BaseDatabaseWrapper.__init__ = self._original  # type: ignore[method-assign]
         self._replacement = self._original = None
-        _cursors.leave(self)
+        leave_cursors(self)
         for db, observer in list(self._observers.items()):
             observer.detach(db)
         self._observers.clear()
@@ -74,7 +74,7 @@ class DbInstrumentation:
             if self._replacement is not None and db not in self._observers:
                 self._observers[db] = observer = Observer(self._tables, db.alias, db.vendor)
                 observer.attach(db)
-                _cursors.watch(self)
+                watch_cursors(self)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("db.attach", exc)
 

@@ -43,6 +43,8 @@ class Run:
     databases: dict[str, str]
     counted: dict[str, list[tuple[dict[str, str], float]]]
     spans: list[dict[str, Any]]
+    returned: dict[str, Any]
+    """What the workload itself gave, by alias."""
 
     def value(self, family: str, alias: str) -> float:
         return sum(value for labels, value in self.counted[family] if labels["alias"] == alias)
@@ -104,4 +106,4 @@ def _run(server: Postgres, driver: str, workload: str, aliases: tuple[str, ...],
         )
     assert 0 == done.returncode, done.stderr
     found = json.loads(done.stdout)
-    return Run(server, databases, found["counted"], found["spans"])
+    return Run(server, databases, found["counted"], found["spans"], found["returned"])

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -112,17 +114,50 @@ def chunks(alias: str) -> None:
     next(items.iterator(chunk_size=10))
 
 
+def unwrapped(alias: str) -> None:
+    """What Django passes to the driver without telling its execute wrappers: each with its debug cursors too."""
+    db = connections[alias]
+    for db.force_debug_cursor in (False, True):
+        with db.cursor() as cursor:
+            cursor.callproc("abs", [-1])
+            with refused():
+                cursor.callproc("nothing")
+            if hasattr(cursor, "copy_expert"):
+                _copy_by_psycopg2(cursor)
+            else:
+                _copy_and_stream_by_psycopg(cursor)
+            cursor.execute("SELECT count(*) FROM postgres_item")
+    db.force_debug_cursor = False
+
+
+def _copy_by_psycopg2(cursor: Any) -> None:
+    rows = "".join(f"{time.perf_counter_ns()}-{number}\t1\n" for number in range(3))
+    cursor.copy_from(io.StringIO(rows), "postgres_item", columns=("name", "rank"))
+    cursor.copy_to(io.StringIO(), "postgres_item")
+    cursor.copy_expert("COPY (SELECT 1) TO STDOUT", io.StringIO())
+    with refused(cursor.db.Database.ProgrammingError):
+        cursor.copy_expert("COPY nowhere TO STDOUT", io.StringIO())
+
+
+def _copy_and_stream_by_psycopg(cursor: Any) -> None:
+    with cursor.copy("COPY postgres_item (name, rank) FROM STDIN") as copy:
+        for number in range(3):
+            copy.write_row((f"{time.perf_counter_ns()}-{number}", 1))
+    with cursor.copy("COPY postgres_item TO STDOUT") as copy:
+        list(copy)
+    with refused(cursor.db.Database.ProgrammingError), cursor.copy("COPY nowhere TO STDOUT"):
+        raise AssertionError("entered")
+    assert 5 == len(list(cursor.stream("SELECT generate_series(1, %s)", [5])))
+    with refused(cursor.db.Database.ProgrammingError):
+        next(cursor.stream("SELECT nothing FROM nowhere"))
+    cursor.stream("SELECT that nobody asks for")
+
+
 def past_django(alias: str) -> None:
-    """What Django's execute wrappers are not told of, or see as one."""
+    """What Django does not know of, or sees as one."""
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT 1; SELECT 2; SHOW server_version")
-        cursor.callproc("abs", [-1])
         cursor.cursor.execute("DELETE FROM postgres_item")
-        if hasattr(cursor, "copy_expert"):
-            cursor.copy_expert("COPY postgres_item TO STDOUT", sys.stderr)
-        else:
-            with cursor.copy("COPY postgres_item TO STDOUT") as copy:
-                list(copy)
 
 
 def reconnecting(alias: str) -> None:
@@ -152,13 +187,56 @@ def borrowing(alias: str) -> None:
         cursor.execute("SELECT 1")
 
 
+def lending(alias: str) -> dict[str, Any]:
+    """A pool of two: what was counted with one lent, with both lent and one more wanted, and when that was refused."""
+    from telemetry import runtime
+
+    db, seen, ready, done = connections[alias], {}, threading.Event(), threading.Event()
+
+    def snapshot(name: str) -> None:
+        runtime.get().watching.db.publish()
+        seen[name] = counted()
+
+    def borrow() -> None:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+            ready.set()
+            done.wait(30)
+        connections[alias].close()
+
+    def want() -> None:
+        with refused():
+            connections[alias].ensure_connection()
+
+    db.pool.open(wait=True, timeout=30)  # type: ignore[attr-defined]
+    with db.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        seen["sessions"] = cursor.fetchone()[0]
+        snapshot("one")
+        borrower, wanting = threading.Thread(target=borrow), threading.Thread(target=want)
+        borrower.start()
+        ready.wait(30)
+        wanting.start()
+        while not db.pool.get_stats()["requests_waiting"]:  # type: ignore[attr-defined]
+            assert wanting.is_alive()
+            time.sleep(0.001)
+        snapshot("two")
+        wanting.join()
+        done.set()
+        borrower.join()
+    snapshot("refused")
+    return seen
+
+
 def requests(alias: str) -> None:
     for path in ("/ok", "/database", "/items"):
         assert 200 == Client().get(path).status_code
 
 
-_ON_ITEMS = (every_sort, execute_many, chunks, past_django, requests)
-WORKLOADS = {work.__name__: work for work in (*_ON_ITEMS, reconnecting, borrowing)}
+_ON_ITEMS = (every_sort, execute_many, chunks, unwrapped, past_django, requests)
+WORKLOADS: dict[str, Callable[[str], Any]] = {
+    work.__name__: work for work in (*_ON_ITEMS, reconnecting, borrowing, lending)
+}
 
 
 def counted() -> dict[str, list[tuple[dict[str, str], float]]]:
@@ -196,17 +274,18 @@ def main(driver: str, name: str) -> None:
     trace.set_tracer_provider(provider)
     django.setup()
     work = WORKLOADS[name]
+    returned = {}
     for alias in connections:
         if work in _ON_ITEMS:
             schema(alias)
-        work(alias)
+        returned[alias] = work(alias)
     for db in connections.all():
         db.close()
         if db.settings_dict["OPTIONS"].get("pool"):
             # It opens its connections in the background.
             db.pool.wait(30)  # type: ignore[attr-defined]
             db.close_pool()  # type: ignore[attr-defined]
-    json.dump({"counted": counted(), "spans": spans()}, sys.stdout)
+    json.dump({"counted": counted(), "spans": spans(), "returned": returned}, sys.stdout)
 
 
 if __name__ == "__main__":
