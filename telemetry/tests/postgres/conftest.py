@@ -18,6 +18,7 @@ import pytest
 from telemetry.tests.postgres.server import Postgres, Unavailable, postgres
 
 ALIASES = ("default", "other")
+ENGINE = "django.db.backends.postgresql"
 DURATION = "db_client_operation_duration_seconds"
 EXECUTE = "django_db_execute_total"
 MANY = "django_db_execute_many_total"
@@ -64,40 +65,46 @@ Runs = Callable[..., Run]
 
 @pytest.fixture(scope="session")
 def run(server: Postgres) -> Runs:
-    """Each workload once with each driver and each `OPTIONS` of the database."""
+    """Each workload once with each driver, each engine and each `OPTIONS` of the database."""
     done: dict[str, Run] = {}
 
-    def run(driver: str, workload: str, aliases: tuple[str, ...] = ALIASES, **options: Any) -> Run:
-        key = repr((driver, workload, aliases, options))
+    def run(
+        driver: str, workload: str, aliases: tuple[str, ...] = ALIASES, engine: str = ENGINE, **options: Any
+    ) -> Run:
+        key = repr((driver, workload, aliases, engine, options))
         if key not in done:
-            done[key] = _run(server, driver, workload, aliases, options)
+            settings = {alias: database(server, engine, **options) for alias in aliases}
+            found = ended("workload", driver, workload, databases=settings)
+            names = {alias: each["NAME"] for alias, each in settings.items()}
+            done[key] = Run(server, names, found["counted"], found["spans"], found["returned"])
         return done[key]
 
     return run
 
 
-def _run(server: Postgres, driver: str, workload: str, aliases: tuple[str, ...], options: dict[str, Any]) -> Run:
-    databases = {alias: f"test_{next(_numbers)}" for alias in aliases}
-    for name in databases.values():
-        server.ask(f"CREATE DATABASE {name}")
-    settings = {
-        alias: {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": name,
-            "USER": "postgres",
-            "PASSWORD": server.password,
-            "HOST": "127.0.0.1",
-            "PORT": server.port,
-            "OPTIONS": options,
-        }
-        for alias, name in databases.items()
+def database(server: Postgres, engine: str = ENGINE, **options: Any) -> dict[str, Any]:
+    """The settings of a new database."""
+    name = f"test_{next(_numbers)}"
+    server.ask(f"CREATE DATABASE {name}")
+    return {
+        "ENGINE": engine,
+        "NAME": name,
+        "USER": "postgres",
+        "PASSWORD": server.password,
+        "HOST": "127.0.0.1",
+        "PORT": server.port,
+        "OPTIONS": options,
     }
+
+
+def ended(module: str, *arguments: str, databases: dict[str, Any]) -> Any:
+    """What a process of a module of these tests printed as JSON, on these `DATABASES`."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TEST_"))}
     environ["DJANGO_SETTINGS_MODULE"] = "telemetry.tests.postgres.settings"
-    environ["TEST_DATABASES"] = json.dumps(settings)
+    environ["TEST_DATABASES"] = json.dumps(databases)
     with tempfile.TemporaryDirectory() as store:
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "telemetry.tests.postgres.workload", driver, workload],
+            [sys.executable, "-W", "error", "-m", f"telemetry.tests.postgres.{module}", *arguments],
             env={**environ, "TELEMETRY_STORE_DIR": store},
             capture_output=True,
             text=True,
@@ -105,5 +112,4 @@ def _run(server: Postgres, driver: str, workload: str, aliases: tuple[str, ...],
             check=False,
         )
     assert 0 == done.returncode, done.stderr
-    found = json.loads(done.stdout)
-    return Run(server, databases, found["counted"], found["spans"], found["returned"])
+    return json.loads(done.stdout)

@@ -228,6 +228,19 @@ def lending(alias: str) -> dict[str, Any]:
     return seen
 
 
+def tenants(alias: str) -> None:
+    """The same work in two schemas; the engine is django-tenants's."""
+    db: Any = connections[alias]
+    for name in ("one", "two"):
+        db.set_schema_to_public()
+        with db.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA {name}")
+        db.set_schema(name, include_public=False)
+        schema(alias)
+        chunks(alias)
+        execute_many(alias)
+
+
 def requests(alias: str) -> None:
     for path in ("/ok", "/database", "/items"):
         assert 200 == Client().get(path).status_code
@@ -235,7 +248,7 @@ def requests(alias: str) -> None:
 
 _ON_ITEMS = (every_sort, execute_many, chunks, unwrapped, past_django, requests)
 WORKLOADS: dict[str, Callable[[str], Any]] = {
-    work.__name__: work for work in (*_ON_ITEMS, reconnecting, borrowing, lending)
+    work.__name__: work for work in (*_ON_ITEMS, reconnecting, borrowing, lending, tenants)
 }
 
 
