@@ -29,7 +29,7 @@ _LONGEST = 256
 """Characters of a label value; what is beyond is cut off."""
 
 
-class _Recorded(MetricWrapperBase):
+class Recorded(MetricWrapperBase):
     """What the kinds share, before prometheus_client's class among the bases."""
 
     _kind: Kind
@@ -141,7 +141,7 @@ class _Cell:
 
     __slots__ = ("_key", "_metric")
 
-    def __init__(self, metric: _Recorded) -> None:
+    def __init__(self, metric: Recorded) -> None:
         self._metric = metric
         self._key: Key = metric._labelvalues
 
@@ -169,13 +169,13 @@ class _Cell:
         return None
 
 
-class Counter(_Recorded, prometheus_client.Counter):
+class Counter(Recorded, prometheus_client.Counter):
     """As `prometheus_client.Counter`; the sum over all processes, the dead included."""
 
     _kind = Kind.SUM
 
 
-class Histogram(_Recorded, prometheus_client.Histogram):
+class Histogram(Recorded, prometheus_client.Histogram):
     """As `prometheus_client.Histogram`; the sum over all processes, the dead included."""
 
     _kind = Kind.HISTOGRAM
@@ -186,7 +186,7 @@ class Histogram(_Recorded, prometheus_client.Histogram):
 
     def observe(self, amount: float, exemplar: object = None) -> None:
         """Count one observation."""
-        self._raise_if_not_observable()
+        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
         try:
             _home.home.table(self.layout).observe(self._labelvalues, amount)
         except Exception as exc:  # noqa: BLE001
@@ -212,7 +212,7 @@ class _Level(_Cell):
             _home.home.failed("compat.set", exc)
 
 
-class Gauge(_Recorded, prometheus_client.Gauge):
+class Gauge(Recorded, prometheus_client.Gauge):
     """As `prometheus_client.Gauge`: what was set last, by any process, and what the living have added to it.
 
     `multiprocess_mode` changes nothing.
