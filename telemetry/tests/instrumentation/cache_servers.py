@@ -38,14 +38,20 @@ class CacheServer:
         self.process.wait(20)
 
 
+def missing(name: str) -> str:
+    """Why there can be no such server here; empty where there can."""
+    if shutil.which(name) is not None:
+        return ""
+    return f"{name} is not installed; on Debian: apt-get install --no-install-recommends {name}"
+
+
 @contextlib.contextmanager
 def cache_server(name: str) -> Iterator[CacheServer]:
     """`redis-server` or `memcached`, as long as the block runs; the test is skipped where it is not installed."""
-    binary = shutil.which(name)
-    if binary is None:
-        pytest.skip(f"{name} is not installed; on Debian: apt-get install --no-install-recommends {name}")
+    if missing(name):
+        pytest.skip(missing(name))
     port = free_port()
-    command = [binary, *_COMMANDS[name], str(port)]
+    command = [name, *_COMMANDS[name], str(port)]
     if name == "memcached" and os.getuid() == 0:
         command += ["-u", "nobody"]
     directory = tempfile.mkdtemp(prefix="cache-server-")
