@@ -21,18 +21,19 @@ async def before_the_first_part(request: HttpRequest) -> HttpResponseBase:
 
 
 async def endless(request: HttpRequest) -> HttpResponseBase:
-    """Without a pause: a client that reads slowly stops it in the middle of a part."""
+    """More than any buffer holds: a client that does not read makes it wait."""
 
     async def content() -> AsyncIterator[bytes]:
         while True:
+            await asyncio.sleep(0)
             yield b"x" * 65_536
 
     return StreamingHttpResponse(content())
 
 
-def slow(request: HttpRequest) -> HttpResponse:
+def sync_hanging(request: HttpRequest) -> HttpResponse:
     time.sleep(0.5)
-    return HttpResponse("slow")
+    return HttpResponse("late")
 
 
 def sync_iterator(request: HttpRequest) -> HttpResponseBase:
@@ -52,7 +53,7 @@ def sync_only(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReque
 urlpatterns = [
     path("before-the-first-part", before_the_first_part, name="before-the-first-part"),
     path("endless", endless, name="endless"),
-    path("slow", slow, name="slow"),
+    path("sync-hanging", sync_hanging, name="sync-hanging"),
     path("sync-iterator", sync_iterator, name="sync-iterator"),
     path("", include("telemetry.tests.project.urls")),
 ]
