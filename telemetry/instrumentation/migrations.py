@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.dummy.base import DatabaseWrapper as Dummy
 
 from telemetry.catalogue.migrations import MigrationCatalogue
@@ -63,8 +64,8 @@ class MigrationInstrumentation:
         """Look into every database now, in the caller's thread and on its connections. Never raises."""
         for alias in connections:
             try:
-                connection = connections[alias]
-                if not isinstance(connection, Dummy):
+                connection = migrated(alias)
+                if connection is not None:
                     self.record(alias, *self._counts(alias, connection))
             except Exception as exc:  # noqa: BLE001
                 self._guard.failed("migrations.refresh", exc)
@@ -85,7 +86,7 @@ class MigrationInstrumentation:
             self._due = monotonic() + SECONDS
             busy.release()
 
-    def _counts(self, alias: str, connection: Any) -> tuple[int, int]:
+    def _counts(self, alias: str, connection: BaseDatabaseWrapper) -> tuple[int, int]:
         # Late: importing it needs all apps to be ready.
         from django.db.migrations.executor import MigrationExecutor
         from django.db.migrations.recorder import MigrationRecorder
@@ -96,6 +97,16 @@ class MigrationInstrumentation:
             # Reads every migration module and builds their graph: once for each new state of the database.
             self._seen[alias] = seen = recorded, count(MigrationExecutor(connection))
         return seen[1]
+
+
+def migrated(alias: str) -> BaseDatabaseWrapper | None:
+    """This thread's connection; None for the dummy that a project without databases is given.
+
+    Raises:
+        ImproperlyConfigured: the alias has a backend that cannot be loaded.
+    """
+    connection = connections[alias]
+    return None if isinstance(connection, Dummy) else connection
 
 
 def count(executor: MigrationExecutor) -> tuple[int, int]:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
@@ -68,7 +69,9 @@ def databases_of(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]) -> Iter
         patch.setattr(connections, "settings", handler.settings)
         patch.setattr(connections, "_connections", handler._connections)  # type: ignore[attr-defined]
         yield
-        connections.close_all()
+        for alias in given:
+            with suppress(ImproperlyConfigured):
+                connections[alias].close()
 
 
 def sqlite(path: Path) -> dict[str, Any]:
@@ -188,12 +191,14 @@ class TestRefresh:
         down = {"ENGINE": "django.db.backends.postgresql", "HOST": "127.0.0.1", "PORT": free_port(), "NAME": "x"}
         lookup = Lookup()
         lookup.instrumentation.record("default", 3, 4)
-        with databases_of(monkeypatch, {"default": down, "up": sqlite(tmp_path / "up.sqlite3")}):
+        unknown = {"ENGINE": "telemetry.tests.nowhere"}
+        given = {"default": down, "unknown": unknown, "up": sqlite(tmp_path / "up.sqlite3")}
+        with databases_of(monkeypatch, given):
             migrate("up")
             lookup.instrumentation.refresh()
             lookup.instrumentation.refresh()
         assert {"default": 3, "up": 0} == lookup.shown()[UNAPPLIED]
-        assert {("migrations.refresh",): 2} == lookup.failures()
+        assert {("migrations.refresh",): 4} == lookup.failures()
         assert 1 == sum("migrations.refresh" in record.message for record in caplog.records)
 
 
