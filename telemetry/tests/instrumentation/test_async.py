@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from asgiref.sync import iscoroutinefunction
 from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, override_settings
+from django.urls import path
 
 from telemetry.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
 from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
@@ -110,8 +111,8 @@ class TestAsyncStack:
                 asyncio.run(AsyncClient().get(path))
             return len(submitted)
 
-        for path in ("/async", "/template"):
-            assert hops([], path) == hops([BEFORE, AFTER], path), path
+        for asked in ("/async", "/template"):
+            assert hops([], asked) == hops([BEFORE, AFTER], asked), asked
 
     def test_the_mode_follows_the_handler(self, recording: Recording) -> None:
         async def asynchronous(request: HttpRequest) -> HttpResponse:
@@ -146,6 +147,26 @@ async_only.sync_capable = False  # type: ignore[attr-defined]
 async_only.async_capable = True  # type: ignore[attr-defined]
 
 
+left: list[str] = []
+
+
+async def generator(request: HttpRequest) -> StreamingHttpResponse:
+    async def content() -> AsyncIterator[bytes]:
+        try:
+            yield b"one"
+            await asyncio.sleep(60)
+        except BaseException as exc:
+            left.append(type(exc).__name__)
+            raise
+        finally:
+            left.append("finally")
+
+    return StreamingHttpResponse(content())
+
+
+urlpatterns = [path("generator", generator)]
+
+
 class TestDisconnects:
     @pytest.fixture(autouse=True)
     def stack(self) -> Any:
@@ -167,9 +188,7 @@ class TestDisconnects:
         assert 0 == recording.in_flight()
         assert {("GET", "http", "hanging"): 1} == recording.series(BY_VIEW)
         assert {} == recording.series(STATUS)
-        assert [("client_disconnected", "GET", "", "async/hanging", "2", "http")] == list(
-            recording.series(DURATION)
-        )
+        assert [("client_disconnected", "GET", "", "async/hanging", "2", "http")] == list(recording.series(DURATION))
 
     def test_in_the_middle_of_a_stream(self, recording: Recording) -> None:
         async def run() -> None:
@@ -181,6 +200,61 @@ class TestDisconnects:
         assert {("200",): 1} == recording.series(STATUS)
         assert 1 == recording.value(LATENCY, "GET", "hanging-stream")
         assert 4 == recording.sum("django_http_responses_body_total_bytes")
+
+    def test_while_a_part_is_being_sent(self, recording: Recording) -> None:
+        async def run() -> None:
+            connection = Connection("/async/stream")
+            sending = asyncio.Event()
+
+            async def send(message: dict[str, Any]) -> None:
+                if message.get("body"):
+                    sending.set()
+                    await asyncio.sleep(60)
+
+            connection.send = send  # type: ignore[method-assign]
+            await connection.serve(until=sending.wait)
+
+        asyncio.run(run())
+        assert 0 == recording.in_flight()
+        assert [("client_disconnected", "GET", "200", "async/stream", "2", "http")] == list(recording.series(DURATION))
+        assert 4 == recording.sum("django_http_responses_body_total_bytes")
+
+    def test_the_applications_generator_is_left_like_without_us(self, recording: Recording) -> None:
+        async def run() -> list[str]:
+            left.clear()
+            connection = Connection("/generator")
+            await connection.serve(until=connection.body.get)
+            return left
+
+        with override_settings(ROOT_URLCONF=__name__):
+            assert ["CancelledError", "finally"] == asyncio.run(run())
+            with override_settings(MIDDLEWARE=[]):
+                assert ["CancelledError", "finally"] == asyncio.run(run())
+
+    def test_what_the_application_cancels_by_itself_is_no_client(self, recording: Recording, rf: Any) -> None:
+        async def view(request: HttpRequest) -> HttpResponse:
+            raise asyncio.CancelledError
+
+        async def run() -> None:
+            serve: Any = PrometheusBeforeMiddleware(PrometheusAfterMiddleware(view))
+            with pytest.raises(asyncio.CancelledError):
+                await serve(rf.get("/"))
+
+        asyncio.run(run())
+        assert ["asyncio.exceptions.CancelledError"] == [labels[0] for labels in recording.series(DURATION)]
+        assert 0 == recording.in_flight()
+
+    @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+    @pytest.mark.parametrize("path", ["/stream", "/file"])
+    def test_a_synchronous_iterator(self, recording: Recording, path: str) -> None:
+        async def run() -> None:
+            connection = Connection(path)
+            connection.send = lambda message: asyncio.sleep(0)  # type: ignore[method-assign]
+            await connection.serve(until=lambda: asyncio.sleep(0.2))
+
+        asyncio.run(run())
+        assert [""] == [labels[0] for labels in recording.series(DURATION)]
+        assert 0 == recording.in_flight()
 
     def test_many_leave_nothing_in_flight(self, recording: Recording) -> None:
         async def run() -> None:

@@ -348,6 +348,53 @@ class TestStreams:
         assert (0, 1, 1, 1) == self.ends(recording)
 
 
+class TestStreamOutcomes:
+    """Whether a stream that was not read to its end is a client that has gone away."""
+
+    @staticmethod
+    def errors(recording: Recording) -> list[str]:
+        return [labels[0] for labels in recording.series(DURATION)]
+
+    def test_read_to_the_end(self, recording: Recording, rf: RequestFactory) -> None:
+        response = through(lambda request: StreamingHttpResponse(iter([b"a"])), rf.get("/"))
+        assert b"a" == response.getvalue()
+        response.close()
+        assert [""] == self.errors(recording)
+
+    @pytest.mark.parametrize("parts", [0, 1, 2])
+    def test_closed_before(self, recording: Recording, rf: RequestFactory, parts: int) -> None:
+        response = through(lambda request: StreamingHttpResponse(iter([b"a", b"b"])), rf.get("/"))
+        content = iter(response)
+        for _ in range(parts):
+            next(content)
+        response.close()
+        assert ["client_disconnected"] == self.errors(recording)
+
+    def test_closed_before_in_a_compressing_stack(self, recording: Recording, client: Any) -> None:
+        response = client.get("/stream", headers={"Accept-Encoding": "gzip"})
+        response.close()
+        assert ["client_disconnected"] == self.errors(recording)
+
+    @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+    def test_one_without_a_body_need_not_be_read(
+        self, recording: Recording, rf: RequestFactory, method: str, status: int
+    ) -> None:
+        request = rf.generic(method, "/")
+        through(lambda request: StreamingHttpResponse(iter([b"a"]), status=status), request).close()
+        assert [""] == self.errors(recording)
+
+    @pytest.mark.parametrize(("environ", "error"), [({"wsgi.file_wrapper": object}, ""), ({}, "client_disconnected")])
+    def test_a_file_that_the_server_sends_by_itself(
+        self, recording: Recording, rf: RequestFactory, environ: dict[str, Any], error: str
+    ) -> None:
+        through(lambda request: FileResponse(io.BytesIO(b"data")), rf.get("/", **environ)).close()
+        assert [error] == self.errors(recording)
+
+    def test_a_server_error_that_nobody_reads_to_its_end(self, recording: Recording, rf: RequestFactory) -> None:
+        through(lambda request: StreamingHttpResponse(iter([b"a"]), status=503), rf.get("/")).close()
+        assert ["client_disconnected"] == self.errors(recording)
+
+
 class TestFiles:
     @staticmethod
     def serve(environ: dict[str, Any]) -> tuple[Any, dict[str, str]]:
