@@ -165,9 +165,8 @@ class Observer:
 
 
 def _system(db: BaseDatabaseWrapper) -> str:
-    # Only what Django has already asked: `mysql_is_mariadb` itself may send a query.
-    known = db.__dict__.get("mysql_server_data")
-    if known and "mariadb" in str(known.get("version", "")).lower():
+    # From the handshake: `mysql_is_mariadb` sends a query of its own.
+    if db.vendor == "mysql" and "mariadb" in str(getattr(db.connection, "get_server_info", str)()).lower():
         return "mariadb"
     return _SYSTEMS.get(db.vendor, "other_sql")
 

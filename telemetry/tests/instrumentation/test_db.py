@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -252,23 +253,23 @@ class TestLabels:
         assert 1 == recording.value(DURATION, "default", expected, "SELECT", "sqlite", "")
 
     @pytest.mark.parametrize(
-        ("vendor", "data", "expected"),
+        ("vendor", "server", "expected"),
         [
             ("postgresql", None, "postgresql"),
             ("oracle", None, "oracle.db"),
             ("mysql", None, "mysql"),
-            ("mysql", {"version": "8.0.36"}, "mysql"),
-            ("mysql", {"version": "10.11.6-MariaDB-1"}, "mariadb"),
+            ("mysql", "8.0.36", "mysql"),
+            ("mysql", "5.5.5-10.11.6-MariaDB-1", "mariadb"),
             ("homemade", None, "other_sql"),
         ],
     )
     def test_systems(
-        self, recording: Recording, databases: ConnectionHandler, vendor: str, data: Any, expected: str
+        self, recording: Recording, databases: ConnectionHandler, vendor: str, server: str | None, expected: str
     ) -> None:
         made = type("Wrapper", (DatabaseWrapper,), {"vendor": vendor})
         db = made({**databases["default"].settings_dict, "NAME": "main"}, "default")
-        if data:
-            db.mysql_server_data = data
+        if server:
+            db.connection = SimpleNamespace(get_server_info=lambda: server)
         for ours in reversed(db.execute_wrappers):
             ours(lambda *args: None, "SELECT 1", None, False, {"connection": db})
         system = {labels[3] for labels in recording.values(DURATION)}

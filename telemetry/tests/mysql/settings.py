@@ -1,0 +1,19 @@
+"""The test project on a MariaDB server whose socket is `TEST_SOCKET`, with PyMySQL in mysqlclient's place."""
+
+import os
+
+import pymysql  # type: ignore[import-untyped]
+
+from telemetry.tests.project.settings import *  # noqa: F403
+
+pymysql.install_as_MySQLdb()
+
+INSTALLED_APPS = ["telemetry"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.mysql",
+        "NAME": "shop",
+        "USER": "root",
+        "HOST": os.environ["TEST_SOCKET"],
+    }
+}
