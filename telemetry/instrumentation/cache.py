@@ -14,8 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from functools import partial, wraps
-from threading import RLock
+from functools import lru_cache, partial, wraps
 from time import perf_counter
 from types import FunctionType
 from typing import Any
@@ -57,35 +56,32 @@ class CacheInstrumentation:
         self._alias = Bounded("cache.alias", limit, guard)
         self._backend = Bounded("cache.backend", limit, guard)
         self._installed = False
-        self._lock = RLock()
         self._seen: set[type] = set()
         self._replaced: dict[tuple[type, str], tuple[Any, Any]] = {}
 
     def install(self) -> None:
         """See every cache: those that exist, in any thread, and those to come. Idempotent."""
-        with self._lock:
-            if self._installed:
-                return
-            self._installed = True
-            _installed.append(self)
-            self._replace(CacheHandler, "create_connection", self._creating)
-            self._replace(BaseCache, "__init__", self._initializing)
-            for cls in _with_subclasses(BaseCache):
-                self._see(cls)
+        if self._installed:
+            return
+        self._installed = True
+        _installed.append(self)
+        self._replace(CacheHandler, "create_connection", self._creating)
+        self._replace(BaseCache, "__init__", self._initializing)
+        for cls in _with_subclasses(BaseCache):
+            self._see(cls)
 
     def uninstall(self) -> None:
         """Leave every class as it was found. Idempotent."""
-        with self._lock:
-            if not self._installed:
-                return
-            self._installed = False
-            _installed.remove(self)
-            for (cls, name), (original, ours) in self._replaced.items():
-                # Who has wrapped ours since goes on calling it; it then passes everything on.
-                if cls.__dict__.get(name) is ours:
-                    setattr(cls, name, original)
-            self._replaced.clear()
-            self._seen.clear()
+        if not self._installed:
+            return
+        self._installed = False
+        _installed.remove(self)
+        for (cls, name), (original, ours) in list(self._replaced.items()):
+            # Who has wrapped ours since goes on calling it; it then passes everything on.
+            if cls.__dict__.get(name) is ours:
+                setattr(cls, name, original)
+        self._replaced.clear()
+        self._seen.clear()
 
     def ended(self, call: Call) -> None:
         """Record the current call. Never raises."""
@@ -145,15 +141,14 @@ class CacheInstrumentation:
         if cls in self._seen:
             return
         try:
-            with self._lock:
-                self._seen.add(cls)
-                for base in cls.__mro__:
-                    for name, operation in OPERATIONS.items():
-                        if isinstance(base.__dict__.get(name), FunctionType):
-                            self._replace(base, name, partial(replacement, self, operation=operation))
-                    if _name(base) == "django_redis.cache.RedisCache":
-                        interrupted = sys.modules["django_redis.exceptions"].ConnectionInterrupted
-                        self._replace(interrupted, "__init__", self._interrupting)
+            self._seen.add(cls)
+            for base in cls.__mro__:
+                for name, operation in OPERATIONS.items():
+                    if isinstance(base.__dict__.get(name), FunctionType):
+                        self._replace(base, name, partial(replacement, self, operation=operation))
+                if _name(base) == "django_redis.cache.RedisCache":
+                    interrupted = sys.modules["django_redis.exceptions"].ConnectionInterrupted
+                    self._replace(interrupted, "__init__", self._interrupting)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("cache.see", exc)
 
@@ -170,10 +165,12 @@ class CacheInstrumentation:
         return __init__
 
     def _replace(self, cls: type, name: str, make: Callable[[Any], Any]) -> None:
-        if (cls, name) not in self._replaced:
-            original = cls.__dict__[name]
-            ours = make(original)
-            self._replaced[cls, name] = original, ours
+        if (cls, name) in self._replaced:
+            return
+        original = cls.__dict__[name]
+        ours = make(original)
+        # Of two threads that see a class for the first time, one replaces.
+        if self._replaced.setdefault((cls, name), (original, ours))[1] is ours:
             setattr(cls, name, ours)
 
 
@@ -210,6 +207,8 @@ def _alias(cache: Any) -> str:
     return next((alias for alias in caches if getattr(connections, alias, None) is cache), "")
 
 
+# Under ASGI each request makes its own caches.
+@lru_cache(maxsize=256)
 def _kind(cls: type) -> str:
     return next((_KINDS[_name(base)] for base in cls.__mro__ if _name(base) in _KINDS), _name(cls))
 
