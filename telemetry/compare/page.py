@@ -7,8 +7,9 @@ the page is in, because these are what Prometheus stores.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as openmetrics
@@ -16,6 +17,10 @@ from prometheus_client.parser import text_fd_to_metric_families
 
 from telemetry.compare.errors import InputError
 from telemetry.compare.fetch import Fetched
+
+# They are typed for files, and only iterate over them.
+_OPEN: Callable[[Iterable[str]], Iterable[Metric]] = cast(Any, openmetrics.text_fd_to_metric_families)
+_TEXT: Callable[[Iterable[str]], Iterable[Metric]] = cast(Any, text_fd_to_metric_families)
 
 Series = frozenset[tuple[str, str]]
 """The labels of one series, without its name."""
@@ -74,7 +79,7 @@ def parse(source: str, fetched: Fetched) -> Page:
     lines = _Lines(text)
     page = Page(source)
     try:
-        for metric in openmetrics.text_fd_to_metric_families(lines) if ends else text_fd_to_metric_families(lines):
+        for metric in _OPEN(lines) if ends else _TEXT(lines):
             # The parser of 0.0.4 gives a counter a `_total` that the page, and so Prometheus, has not.
             _add(page, metric, bare=not ends and metric.type == "counter" and metric.name in counters)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
@@ -102,10 +107,6 @@ class _Lines:
             self.number += 1
             self.last = line
             yield f"{line}\n"
-
-    def read(self) -> str:
-        """For the type of a file; the parsers iterate."""
-        return self._text
 
 
 def _looks_open(text: str, counters: Iterable[str]) -> bool:
