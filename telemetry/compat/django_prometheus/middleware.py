@@ -69,10 +69,14 @@ class PrometheusAfterMiddleware(middleware.PrometheusAfterMiddleware):
             return
         self.get_response = _around(self, PrometheusAfterMiddleware)
         for name in ("process_view", "process_template_response"):
-            method = getattr(type(self), name).__get__(self)
-            theirs = _overridden(self, PrometheusAfterMiddleware, (name,))
-            # Django calls what is overridden in a thread, what is not stays in the loop's.
-            setattr(self, name, _directly(method) if self.is_async and not theirs else method)
+            if not self.is_async or _overridden(self, PrometheusAfterMiddleware, (name,)):
+                delattr(self, name)  # the class's method, which Django calls in a thread where the stack is async
+
+    async def _view_async(self, *args: Any) -> Any:
+        return type(self).process_view(self, *args)
+
+    async def _template_async(self, *args: Any) -> Any:
+        return type(self).process_template_response(self, *args)
 
     def _families(self) -> frozenset[str]:
         """The attributes of `metrics` that are recorded by themselves."""
