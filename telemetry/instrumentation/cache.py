@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from time import perf_counter
 from types import FunctionType
 from typing import Any
@@ -56,6 +56,7 @@ class CacheInstrumentation:
         self._alias = Bounded("cache.alias", limit, guard)
         self._backend = Bounded("cache.backend", limit, guard)
         self._installed = False
+        self._kinds: dict[type, str] = {}
         self._seen: set[type] = set()
         self._replaced: dict[tuple[type, str], tuple[Any, Any]] = {}
 
@@ -107,7 +108,10 @@ class CacheInstrumentation:
 
     def _label(self, cache: Any, alias: str) -> tuple[str, str]:
         """The alias and the kind of a cache, kept with it."""
-        labels = self._alias(alias), self._backend(_kind(type(cache)))
+        cls = type(cache)
+        # Kept, for under ASGI each request makes its own caches.
+        kind = self._kinds.get(cls) or self._kinds.setdefault(cls, self._backend(_kind(cls)))
+        labels = self._alias(alias), kind
         cache.__dict__[_LABELS] = labels
         return labels
 
@@ -207,8 +211,6 @@ def _alias(cache: Any) -> str:
     return next((alias for alias in caches if getattr(connections, alias, None) is cache), "")
 
 
-# Under ASGI each request makes its own caches.
-@lru_cache(maxsize=256)
 def _kind(cls: type) -> str:
     return next((_KINDS[_name(base)] for base in cls.__mro__ if _name(base) in _KINDS), _name(cls))
 
