@@ -1,0 +1,1 @@
+"""Engines for settings that name them: each is Django's own."""

@@ -1,0 +1,1 @@
+"""GeoDjango's engine for PostgreSQL."""
