@@ -18,6 +18,7 @@ from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
 BY_VIEW = "django_http_requests_total_by_view_transport_method_total"
 STATUS = "django_http_responses_total_by_status_total"
 LATENCY = "django_http_requests_latency_seconds_by_view_method"
+OUTER_LATENCY = "django_http_requests_latency_including_middlewares_seconds"
 DURATION = "http_server_request_duration_seconds"
 
 
@@ -86,6 +87,18 @@ class TestAsyncStack:
         assert 0 == recording.in_flight()
         assert 1 == recording.value(LATENCY, "GET", "async-stream")
         assert 13 == recording.sum("django_http_responses_body_total_bytes")
+
+    def test_a_compressed_stream(self, recording: Recording) -> None:
+        async def run() -> None:
+            response: Any = await AsyncClient().get("/async/stream", headers={"Accept-Encoding": "gzip"})
+            assert "gzip" == response["Content-Encoding"]
+            async for _ in response.streaming_content:
+                pass
+
+        asyncio.run(run())
+        assert 0 == recording.in_flight()
+        assert 13 == recording.sum("django_http_responses_body_total_bytes"), "the size before compression"
+        assert [""] == [labels[0] for labels in recording.series(DURATION)]
 
     def test_an_async_stream_served_synchronously(self, recording: Recording) -> None:
         from django.test import Client
@@ -219,17 +232,34 @@ class TestDisconnects:
         assert [("client_disconnected", "GET", "200", "async/stream", "2", "http")] == list(recording.series(DURATION))
         assert 4 == recording.sum("django_http_responses_body_total_bytes")
 
-    def test_the_applications_generator_is_left_like_without_us(self, recording: Recording) -> None:
+    @pytest.mark.parametrize(
+        ("blocked", "expected"),
+        [(False, ["CancelledError", "finally"]), (True, ["GeneratorExit", "finally"])],
+        ids=["while it waits", "while a part is being sent"],
+    )
+    @override_settings(ROOT_URLCONF=__name__)
+    def test_the_applications_generator_ends_as_without_us(
+        self, recording: Recording, blocked: bool, expected: list[str]
+    ) -> None:
         async def run() -> list[str]:
             left.clear()
             connection = Connection("/generator")
+            send = connection.send
+
+            async def blocking(message: dict[str, Any]) -> None:
+                await send(message)
+                if message.get("body"):
+                    await asyncio.sleep(60)
+
+            if blocked:
+                connection.send = blocking  # type: ignore[method-assign]
             await connection.serve(until=connection.body.get)
             return left
 
-        with override_settings(ROOT_URLCONF=__name__):
-            assert ["CancelledError", "finally"] == asyncio.run(run())
-            with override_settings(MIDDLEWARE=[]):
-                assert ["CancelledError", "finally"] == asyncio.run(run())
+        with override_settings(MIDDLEWARE=[]):
+            assert expected == asyncio.run(run())
+        assert expected == asyncio.run(run())
+        assert 1 == recording.value(OUTER_LATENCY)
 
     def test_what_the_application_cancels_by_itself_is_no_client(self, recording: Recording, rf: Any) -> None:
         async def view(request: HttpRequest) -> HttpResponse:
@@ -268,5 +298,5 @@ class TestDisconnects:
         # A client that leaves at once may be gone before its request reaches the first middleware.
         begun = recording.value("django_http_requests_before_middlewares_total")
         assert 40 < begun <= 80
-        assert begun == recording.value("django_http_requests_latency_including_middlewares_seconds")
+        assert begun == recording.value(OUTER_LATENCY)
         assert 0 == recording.in_flight()

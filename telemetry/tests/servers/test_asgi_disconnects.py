@@ -1,4 +1,4 @@
-"""Clients of a real uvicorn that leave in the middle: every request has one outcome, and none stays in flight."""
+"""Clients of real servers that leave in the middle: every request has one outcome, and none stays in flight."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.tests.servers.harness import BY_METHOD, Samples, Server, get, total, uvicorn
+from telemetry.tests.servers.harness import BY_METHOD, Samples, Server, get, gunicorn, total, uvicorn
 
 DURATION = "http_server_request_duration_seconds_count"
 DONE = "django_http_responses_before_middlewares_total"
@@ -20,10 +20,10 @@ BY_VIEW = "django_http_requests_total_by_view_transport_method_total"
 GONE = "client_disconnected"
 
 
-@pytest.fixture(params=["async", "one sync middleware"])
+@pytest.fixture
 def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     env = {"DJANGO_SETTINGS_MODULE": "telemetry.tests.servers.asgi_settings"}
-    if request.param != "async":
+    if getattr(request, "param", "async") != "async":
         env["SYNC_ONLY_AT"] = "4"
     with uvicorn(tmp_path, env=env) as server:
         yield server
@@ -59,6 +59,7 @@ def asking(path: str) -> str:
 
 
 class TestDisconnects:
+    @pytest.mark.parametrize("server", ["async", "one sync middleware"], indirect=True)
     def test_five_requests_five_outcomes(self, server: Server) -> None:
         leave(server, asking("/async/hanging"))
         leave(server, asking("/async/hanging/stream"), after=b"one,")
@@ -101,3 +102,13 @@ class TestDisconnects:
         leave(server, asking("/ok"), after=b"ok")
         samples = ended(server, 1)
         assert 1 == total(samples, DURATION, error_type="", http_response_status_code="200")
+
+
+class TestDisconnectsUnderWsgi:
+    def test_in_the_middle_of_a_stream(self, tmp_path: Path) -> None:
+        settings = {"DJANGO_SETTINGS_MODULE": "telemetry.tests.servers.asgi_settings"}
+        with gunicorn(tmp_path, "--workers", "1", "--threads", "2", env=settings) as server:
+            leave(server, asking("/sync-iterator"), after=b"part")
+            samples = ended(server, 1)
+            assert 1 == total(samples, DURATION, error_type=GONE, http_response_status_code="200")
+            assert 0 == total(samples, ACTIVE)
