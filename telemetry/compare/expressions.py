@@ -10,7 +10,8 @@ import promql_parser
 from telemetry.compare.asked import Asked
 from telemetry.compare.outcome import Judged, Judgement, Outcome
 from telemetry.compare.page import Page
-from telemetry.compare.promql import TARGET, Evaluation, Fact, Unclear, World, labels_used, parse
+from telemetry.compare.promql import Evaluation, Fact, Unclear, labels_used, parse
+from telemetry.compare.world import TARGET, World
 
 
 def judge(asked: Sequence[Asked], old: Page, new: Page, targets: Iterable[str] = ()) -> Judgement:

@@ -14,22 +14,10 @@ from dataclasses import dataclass, field, replace
 import promql_parser as promql
 
 from telemetry.compare.asked import STRING, VARIABLE, VARIABLE_NAME, Asked
-from telemetry.compare.page import Page, Series
+from telemetry.compare.page import Series
+from telemetry.compare.world import NO_LABELS, World, with_labels
 
-TARGET = frozenset({"job", "instance"})
-"""The labels that Prometheus gives to every series of a target."""
-_OF_PROMETHEUS = (
-    "up",
-    "scrape_duration_seconds",
-    "scrape_samples_scraped",
-    "scrape_samples_post_metric_relabeling",
-    "scrape_series_added",
-    "ALERTS",
-    "ALERTS_FOR_STATE",
-)
 _KEEPING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
-_NO_LABELS: Series = frozenset()
-
 Answer = set[Series] | None
 """The label sets of a vector, or None for a scalar."""
 
@@ -50,41 +38,6 @@ class Fact:
     problem: str = ""
     structural: bool = False
     spare: str = ""
-
-
-@dataclass(slots=True)
-class World:
-    """What a Prometheus that scrapes the page knows: its series, those of rules, and its own."""
-
-    name: str
-    series: dict[str, set[Series]]
-    targets: frozenset[str]
-    declared: frozenset[str] = frozenset()
-    """Names of families that stand on the page without a series."""
-    recorded: dict[str, str] = field(default_factory=dict)
-    """The place of the rule that records a name."""
-
-    @classmethod
-    def of(cls, page: Page, name: str, targets: frozenset[str]) -> World:
-        """The world of a page; `name` is what messages call it."""
-        world = cls(name, {}, targets)
-        for sample, found in page.samples.items():
-            world.add(sample, found)
-        for sample in _OF_PROMETHEUS:
-            world.add(sample, {_NO_LABELS})
-        empty = [family for family in page.families.values() if not family.series]
-        suffixes = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
-        world.declared = frozenset(
-            family.name + suffix for family in empty for suffix in suffixes.get(family.type, ("",))
-        )
-        return world
-
-    def add(self, name: str, series: Iterable[Series]) -> bool:
-        """Whether this adds anything to what the name has."""
-        known = self.series.setdefault(name, set())
-        before = len(known)
-        known.update(_with(one, dict.fromkeys(self.targets, VARIABLE), overwrite=False) for one in series)
-        return len(known) > before
 
 
 def parse(asked: Asked) -> promql.Expr:
@@ -204,7 +157,7 @@ class Evaluation:
         if operator in _KEEPING:
             return given
         if operator == "count_values" and isinstance(node.param, promql.StringLiteral):
-            given = {_with(series, {node.param.val: VARIABLE}) for series in given}
+            given = {with_labels(series, {node.param.val: VARIABLE}) for series in given}
             listed = [*listed, node.param.val] if by else listed
         return {_restricted(series, listed, keep=by) for series in given}
 
@@ -257,7 +210,7 @@ class Evaluation:
         else:
             return set(matched)
         extra = dict.fromkeys((modifier.group_labels or []) if modifier else [], VARIABLE)
-        return {_with(series, extra, overwrite=False) for series in found}
+        return {with_labels(series, extra, overwrite=False) for series in found}
 
     def _spare(self, start: int, end: int, spare: str) -> None:
         if spare:
@@ -270,13 +223,13 @@ class Evaluation:
         if name in ("scalar", "time", "pi"):
             return None
         if name.startswith("absent") or not vectors:
-            return {_NO_LABELS}
+            return {NO_LABELS}
         given = vectors[-1]
         if name == "histogram_quantile":
             self._require("le", given, name)
             return {_restricted(series, ["le"], keep=False) for series in given}
         if name in ("label_replace", "label_join") and isinstance(node.args[1], promql.StringLiteral):
-            return {_with(series, {node.args[1].val: VARIABLE}) for series in given}
+            return {with_labels(series, {node.args[1].val: VARIABLE}) for series in given}
         return given
 
 
@@ -313,11 +266,6 @@ def _key(series: Series, listed: list[str], *, keep: bool) -> Series:
 
 def _restricted(series: Series, listed: Iterable[str], *, keep: bool) -> Series:
     return frozenset(pair for pair in series if (pair[0] in listed) == keep)
-
-
-def _with(series: Series, labels: Mapping[str, str], *, overwrite: bool = True) -> Series:
-    have = dict(series)
-    return frozenset(({**have, **labels} if overwrite else {**labels, **have}).items())
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

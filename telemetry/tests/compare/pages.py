@@ -9,15 +9,19 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import warnings
+from pathlib import Path
 
 
-def page(stack: str, form: str = "text") -> str:
-    """What a scrape of `stack` gives."""
+def page(stack: str, directory: Path, form: str = "text") -> str:
+    """What a scrape of `stack` gives; files of the service go into `directory`."""
     environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PROMETHEUS_"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PROMETHEUS_", "PYTEST_"))},
         "TEST_STACK": stack,
         "DJANGO_SETTINGS_MODULE": "telemetry.tests.compare.settings",
+        "TELEMETRY_STORE_DIR": str(directory / "store"),
+        "TEST_DATABASE": str(directory / f"{stack}.sqlite3"),
     }
     done = subprocess.run(
         [sys.executable, "-m", __name__, stack, form], env=environ, capture_output=True, text=True, timeout=120
@@ -50,7 +54,12 @@ def _main(stack: str, form: str) -> str:
     from telemetry import runtime
 
     accept = "application/openmetrics-text; version=1.0.0" if form == "openmetrics" else None
-    return runtime.get().scrape(accept).body.decode()
+    for _ in range(200):
+        text = runtime.get().scrape(accept).body.decode()
+        if "django_migrations_applied_total{" in text:  # looked up beside the scrapes
+            return text
+        time.sleep(0.05)
+    raise AssertionError("migrations are not counted")
 
 
 if __name__ == "__main__":
