@@ -23,7 +23,7 @@ class Unavailable(Exception):
 
 @contextmanager
 def mariadb() -> Iterator[Path]:
-    """A server with an empty database `shop` that runs as long as the block does; its socket.
+    """A server with two empty databases, `shop` and `store`, that runs as long as the block does; its socket.
 
     Raises:
         Unavailable: it is not installed, or did not start.
@@ -81,7 +81,8 @@ def _await(process: subprocess.Popen[bytes], path: Path, log: Path) -> None:
             raise Unavailable(f"the server does not answer: {log.read_text()[-2000:]}")
         time.sleep(0.05)
     with pymysql.connect(unix_socket=str(path), user="root") as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE shop")
+        for name in ("shop", "store"):
+            cursor.execute(f"CREATE DATABASE {name}")
 
 
 def _answers(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The test project on a MariaDB server whose socket is `TEST_SOCKET`, with PyMySQL in mysqlclient's place."""
+"""The test project on a MariaDB server, with PyMySQL in mysqlclient's place."""
 
 import os
 
@@ -11,8 +11,8 @@ pymysql.install_as_MySQLdb()
 INSTALLED_APPS = ["telemetry"]
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.mysql",
-        "NAME": "shop",
+        "ENGINE": os.environ["TEST_ENGINE"],
+        "NAME": os.environ["TEST_DATABASE"],
         "USER": "root",
         "HOST": os.environ["TEST_SOCKET"],
     }

@@ -41,13 +41,27 @@ def server() -> Iterator[Path]:
         pytest.skip(str(error))
 
 
+ENGINES = {
+    "shop": "django.db.backends.mysql",
+    "store": "telemetry.compat.django_prometheus.db.backends.mysql",
+}
+"""By the database that it is used for."""
+
+
+@pytest.fixture(scope="module", params=list(ENGINES), ids=["django", "compat"])
+def database(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def found(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def found(server: Path, database: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TEST_"))}
     environ |= {
         "DJANGO_SETTINGS_MODULE": "telemetry.tests.mysql.settings",
         "TELEMETRY_STORE_DIR": str(tmp_path_factory.mktemp("store")),
         "TEST_SOCKET": str(server),
+        "TEST_DATABASE": database,
+        "TEST_ENGINE": ENGINES[database],
     }
     done = subprocess.run(
         [sys.executable, "-m", "telemetry.tests.mysql.workload"],
@@ -62,13 +76,13 @@ def found(server: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 class TestMariaDB:
-    def test_every_statement_is_counted_by_operation(self, found: Any) -> None:
+    def test_every_statement_is_counted_by_operation(self, found: Any, database: str) -> None:
         executed = found["executed"]
         expected = {name: sum(executed[each] for each in names) for name, names in SERVERS_NAMES.items()}
         expected["SELECT"] -= PROCEDURES
         operations: Counter[str] = Counter()
         for labels, value in found["counted"]["db_client_operation_duration_seconds"]:
-            assert ("mariadb", "shop") == (labels["db_system_name"], labels["db_namespace"])
+            assert ("mariadb", database) == (labels["db_system_name"], labels["db_namespace"])
             operations[labels["db_operation_name"]] += int(value)
         assert expected == {name: operations[name] for name in expected}
         # PyMySQL makes one INSERT of the rows of `executemany`

@@ -15,7 +15,7 @@ from telemetry.tests.postgres.workload import counted, refused
 def work() -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE item (id integer PRIMARY KEY, name varchar(20))")
-        cursor.execute("CREATE PROCEDURE shop.one() SELECT 1")
+        cursor.execute("CREATE PROCEDURE one() SELECT 1")
         cursor.execute("INSERT INTO item VALUES (%s, %s)", [1, "private"])
         rows: Any = ((number, "many") for number in range(2, 7))
         cursor.executemany("INSERT INTO item VALUES (%s, %s)", rows)

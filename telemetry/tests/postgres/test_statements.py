@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from telemetry.tests.postgres.conftest import ALIASES, EXECUTE, MANY, Run, Runs
+from telemetry.tests.postgres.conftest import ALIASES, EXECUTE, MANY, NEW, Run, Runs
 
 VARIANTS = pytest.mark.parametrize(
     ("driver", "options"),
@@ -103,6 +103,18 @@ class TestEveryStatement:
             assert {"SELECT", "COPY"} == set(logged)
             assert logged == found.operations(alias, failed=True)
             assert (expected + logged).total() == found.value(EXECUTE, alias)
+
+
+@pytest.mark.parametrize(("driver", "options"), [("psycopg", {}), ("psycopg", {"pool": True}), ("psycopg2", {})])
+class TestEngineOfTheOldName:
+    ENGINE = "telemetry.compat.django_prometheus.db.backends.postgresql"
+
+    def test_counts_once(self, run: Runs, driver: str, options: dict[str, object]) -> None:
+        for workload in ("chunks", "unwrapped"):
+            found = run(driver, workload, engine=self.ENGINE, **options)
+            for alias in ALIASES:
+                assert executed(found, alias) == found.operations(alias)
+                assert found.server.sessions(found.databases[alias]) == found.value(NEW, alias)
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
