@@ -7,11 +7,14 @@ from typing import Any
 from opentelemetry.instrumentation._semconv import (
     _OpenTelemetrySemanticConventionStability,
     _OpenTelemetryStabilitySignalType,
+    _set_status,
     _StabilityMode,
 )
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.semconv.schemas import Schemas
+from opentelemetry.trace import Span
 
+StabilityMode = _StabilityMode
 HTTP = _OpenTelemetryStabilitySignalType.HTTP
 DATABASE = _OpenTelemetryStabilitySignalType.DATABASE
 HTTP_SCHEMA = Schemas.V1_21_0.value
@@ -20,15 +23,20 @@ DATABASE_SCHEMA = Schemas.V1_25_0.value
 NO_METERS = NoOpMeterProvider()
 """For the stock metrics, in place of which we have our own."""
 
-_STABLE = {HTTP: _StabilityMode.HTTP, DATABASE: _StabilityMode.DATABASE}
+_STABLE = {HTTP: StabilityMode.HTTP, DATABASE: StabilityMode.DATABASE}
 
 
-def conventions(signal: _OpenTelemetryStabilitySignalType) -> _StabilityMode:
+def conventions(signal: _OpenTelemetryStabilitySignalType) -> StabilityMode:
     """Stable ones, unless `OTEL_SEMCONV_STABILITY_OPT_IN` asks for both; it has no word for the old ones alone."""
     stability: Any = _OpenTelemetrySemanticConventionStability
     stability._initialize()
-    mode: _StabilityMode = stability._get_opentelemetry_stability_opt_in_mode(signal)
-    return _STABLE[signal] if mode is _StabilityMode.DEFAULT else mode
+    mode: StabilityMode = stability._get_opentelemetry_stability_opt_in_mode(signal)
+    return _STABLE[signal] if mode is StabilityMode.DEFAULT else mode
+
+
+def set_response_status(span: Span, status: int, mode: StabilityMode) -> None:
+    """A response's status code on its server span, in the names of the conventions `mode`."""
+    _set_status(span, {}, status, str(status), server_span=True, sem_conv_opt_in_mode=mode)
 
 
 def is_in(stock: Any) -> bool:

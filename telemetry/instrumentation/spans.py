@@ -12,32 +12,30 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.exceptions import MiddlewareNotUsed
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from opentelemetry import context
 from opentelemetry.instrumentation.django import DjangoInstrumentor
 from opentelemetry.instrumentation.django.middleware.otel_middleware import _DjangoMiddleware
 from opentelemetry.trace import TracerProvider, get_tracer
 from opentelemetry.util.http import parse_excluded_urls
 
 from telemetry.errors import ConfigurationError
+from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._stock import HTTP, HTTP_SCHEMA, NO_METERS, conventions, is_in
+from telemetry.instrumentation.request_spans import SpanMiddleware
+
+__all__ = ["BEFORE", "DRIVERS", "OURS", "STOCK", "SpanMiddleware", "install", "uninstall"]
 
 _logger = logging.getLogger("telemetry")
 
 BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
-OURS = "telemetry.instrumentation.spans.SpanMiddleware"
+OURS = "telemetry.instrumentation.request_spans.SpanMiddleware"
 STOCK = "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware"
 
 DRIVERS = ("sqlite3", "psycopg2", "psycopg")
 """The drivers that are traced where they and their instrumentation can be imported."""
 
-_FACE = "_telemetry_span_face"
 _Stock: Any = _DjangoMiddleware
 _installed: dict[str, Any] = {}
 _logged: set[str] = set()
@@ -102,16 +100,15 @@ def _trace_requests(
             f"OTEL_PYTHON_DJANGO_EXCLUDED_URLS: {excluded_urls!r} does not hold regular expressions, "
             f"separated by commas: {error}"
         ) from error
-    active = NO_METERS.get_meter(__name__).create_up_down_counter("http.server.active_requests")
-    SpanMiddleware._sem_conv_opt_in_mode = conventions(HTTP)
-    SpanMiddleware._tracer = get_tracer(__name__, tracer_provider=tracer_provider, schema_url=HTTP_SCHEMA)
-    SpanMiddleware._excluded_urls = excluded
-    SpanMiddleware._active_request_counter = active
-    SpanMiddleware._duration_histogram_old = SpanMiddleware._duration_histogram_new = None
+    mode = conventions(HTTP)
+    SpanMiddleware.tracer = get_tracer(__name__, tracer_provider=tracer_provider, schema_url=HTTP_SCHEMA)
+    SpanMiddleware.rules = Rules(mode)
+    SpanMiddleware.excluded = excluded if excluded_urls else None
     SpanMiddleware.failed = staticmethod(failed)
     if is_in(DjangoInstrumentor):
         # The families that are ours too: exported twice under one name, they would make a scrape invalid.
-        _Stock._active_request_counter = active
+        unused = NO_METERS.get_meter(__name__).create_up_down_counter("http.server.active_requests")
+        _Stock._active_request_counter = unused
         _Stock._duration_histogram_new = None
 
 
@@ -125,135 +122,6 @@ def _trace_queries(name: str, tracer_provider: TracerProvider) -> None:
     if made is not None:
         made.instrument()
         _installed[name] = made
-
-
-class SpanMiddleware(_Stock):  # type: ignore[misc]
-    """The stock middleware for sync and async stacks; what fails in it loses a span, never a request."""
-
-    sync_capable = True
-    async_capable = True
-    failed: Callable[[str, BaseException], None]
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        if is_in(DjangoInstrumentor):
-            raise MiddlewareNotUsed("the stock instrumentation of Django is in")
-        super().__init__(get_response)
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
-            # A plain method would cost an async request a change of thread.
-            self.process_view = self._process_view_async  # type: ignore[method-assign, assignment]
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._is_async:
-            return self._serve(request)
-        face = self._begin(request)
-        try:
-            response: HttpResponseBase = self.get_response(request)
-        except BaseException as error:
-            self._close(face, error)
-            raise
-        self._end(face, response)
-        return response
-
-    async def _serve(self, request: HttpRequest) -> HttpResponseBase:
-        face = self._begin(request)
-        try:
-            response: HttpResponseBase = await self.get_response(request)
-        except BaseException as error:
-            self._close(face, error)
-            raise
-        self._end(face, response)
-        return response
-
-    def process_view(self, request: HttpRequest, *args: Any) -> None:
-        """Give the span the route, and the name that goes with it."""
-        face = getattr(request, _FACE, None)
-        if face is not None:
-            try:
-                super().process_view(face, *args)
-                face.META[self._environ_span_key].update_name(self._get_span_name(face))
-            except Exception as error:  # noqa: BLE001
-                self.failed("spans.view", error)
-
-    async def _process_view_async(self, request: HttpRequest, *args: Any) -> None:
-        SpanMiddleware.process_view(self, request, *args)
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Keep the exception for the span."""
-        face = getattr(request, _FACE, None)
-        if face is not None:
-            face.META[self._environ_exception_key] = exception
-
-    def _begin(self, request: HttpRequest) -> _Face | None:
-        before = context.get_current()
-        try:
-            face = _Face(request)
-            self.process_request(face)
-            face.activation = face.META.get(self._environ_activation_key)
-            if face.activation is None:
-                return None
-            setattr(request, _FACE, face)
-            return face
-        except Exception as error:  # noqa: BLE001
-            context.attach(before)
-            self.failed("spans.begin", error)
-            return None
-
-    def _end(self, face: _Face | None, response: HttpResponseBase) -> None:
-        if face is None:
-            return
-        if response.status_code < 500:
-            # An exception that Django answers with 4xx is no error of the server (semantic conventions, HTTP spans).
-            face.META.pop(self._environ_exception_key, None)
-        try:
-            self.process_response(face, response)
-        except Exception as error:  # noqa: BLE001
-            self.failed("spans.end", error)
-            self._close(face, None)
-
-    def _close(self, face: _Face | None, error: BaseException | None) -> None:
-        if face is None:
-            return
-        try:
-            face.activation.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
-            token = face.META.pop(self._environ_token, None)
-            if token is not None:
-                context.detach(token)
-        except Exception as problem:  # noqa: BLE001
-            self.failed("spans.close", problem)
-
-
-class _Face:
-    """A request as the stock code may see it: a WSGI one, with no query string and no refusal of a host name.
-
-    The stock code leaves out ASGI requests where its ASGI package is missing; Django's `META`
-    holds all that it needs. What it writes into `META` stays in a copy.
-    """
-
-    activation: Any = None
-
-    def __init__(self, request: HttpRequest) -> None:
-        self._request = request
-        scheme = request.scheme or "http"
-        self.META = request.META | {
-            "wsgi.url_scheme": scheme,
-            "QUERY_STRING": "",
-            "RAW_URI": request.path,
-            "REQUEST_URI": request.path,
-        }
-        scope = getattr(request, "scope", None)
-        if scope is not None:
-            self.META["SERVER_PROTOCOL"] = f"HTTP/{scope.get('http_version', '1.1')}"
-        # Not `build_absolute_uri`: it raises where Django does not allow the host.
-        self._uri = f"{scheme}://{self.META.get('HTTP_HOST') or self.META.get('SERVER_NAME', '')}{request.path}"
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._request, name)
-
-    def build_absolute_uri(self, location: str | None = None) -> str:
-        """The URL without its query string."""
-        return self._uri
 
 
 def _log_once(where: str, error: BaseException) -> None:

@@ -1,0 +1,146 @@
+"""What a request's span holds, put together only where somebody asks for it.
+
+Stable conventions (https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server) are read
+from Django's `META` directly; where the old ones are asked for as well, the stock code is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.http import HttpRequest
+from opentelemetry.instrumentation import wsgi
+from opentelemetry.instrumentation.utils import extract_attributes_from_object
+from opentelemetry.util.http import (
+    OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST,
+    OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE,
+    detect_synthetic_user_agent,
+    get_custom_headers,
+    get_traced_request_attrs,
+    normalize_user_agent,
+    sanitize_method,
+)
+
+from telemetry.instrumentation._stock import StabilityMode
+
+_KNOWN = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"})
+OTHER = "_OTHER"
+
+
+class RequestAttributes(Mapping[str, Any]):
+    """The attributes at a request's beginning, as a mapping that costs nothing until it is read.
+
+    A sampler that decides by them finds them; one that drops the span by its trace id does not pay for them.
+    """
+
+    __slots__ = ("_found", "_request", "_rules")
+
+    def __init__(self, request: HttpRequest, rules: Rules) -> None:
+        self._request = request
+        self._rules = rules
+        self._found: dict[str, Any] | None = None
+
+    def _all(self) -> dict[str, Any]:
+        if self._found is None:
+            self._found = self._rules.at_beginning(self._request)
+        return self._found
+
+    def __getitem__(self, name: str) -> Any:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def items(self) -> Any:
+        return self._all().items()
+
+
+class Rules:
+    """What the environment says about attributes, read once: conventions, captured headers, traced attributes."""
+
+    def __init__(self, mode: StabilityMode) -> None:
+        self.mode = mode
+        self.stable_alone = mode is StabilityMode.HTTP
+        self._traced = get_traced_request_attrs("DJANGO")
+        self._request_headers = bool(get_custom_headers(OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST))
+        self.response_headers = bool(get_custom_headers(OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE))
+
+    def at_beginning(self, request: HttpRequest) -> dict[str, Any]:
+        """The attributes that a request gives by itself; no query string, which may hold secrets."""
+        found = _stable(request) if self.stable_alone else _as_stock(request, self.mode)
+        if self._traced:
+            found = extract_attributes_from_object(request, self._traced, found)
+        if self._request_headers:
+            found.update(wsgi.collect_custom_request_headers_attributes(request.META))
+        return found
+
+
+def method_of(request: HttpRequest) -> str:
+    """The request's method where it is a known one, else `_OTHER`."""
+    method = request.method or ""
+    return method if method in _KNOWN else sanitize_method(method.strip())
+
+
+def _stable(request: HttpRequest) -> dict[str, Any]:
+    meta = request.META
+    given = meta.get("REQUEST_METHOD", "")
+    method = given if given in _KNOWN else sanitize_method(given.strip())
+    found: dict[str, Any] = {}
+    if method != given.strip():
+        found["http.request.method_original"] = given.strip()
+    found["http.request.method"] = method
+    found["url.scheme"] = request.scheme or "http"
+    host = meta.get("HTTP_HOST")
+    if host:
+        found["server.address"] = host
+    port = meta.get("SERVER_PORT")
+    if port:
+        found["server.port"] = int(port)
+    if request.path and meta.get("PATH_INFO"):
+        found["url.path"] = meta["PATH_INFO"]
+    address = meta.get("REMOTE_ADDR")
+    if address:
+        found["client.address"] = address
+    port = meta.get("REMOTE_PORT")
+    if port:
+        found["client.port"] = int(port)
+    name = meta.get("REMOTE_HOST")
+    if name and name != address:
+        found["client.address"] = name
+    agent = meta.get("HTTP_USER_AGENT")
+    if agent:
+        agent = normalize_user_agent(agent)
+    if agent:
+        found["user_agent.original"] = agent
+        synthetic = detect_synthetic_user_agent(agent)
+        if synthetic:
+            found["user_agent.synthetic.type"] = synthetic
+    protocol = _protocol(request)
+    if protocol:
+        found["network.protocol.version"] = protocol
+    return found
+
+
+def _protocol(request: HttpRequest) -> str:
+    scope = getattr(request, "scope", None)
+    if scope is not None:
+        return str(scope.get("http_version", "1.1"))
+    given = str(request.META.get("SERVER_PROTOCOL", ""))
+    return given[5:] if given[:5].upper() == "HTTP/" else given
+
+
+def _as_stock(request: HttpRequest, mode: StabilityMode) -> dict[str, Any]:
+    """What the stock code takes from a WSGI request, without the query string."""
+    seen = request.META | {
+        "wsgi.url_scheme": request.scheme or "http",
+        "QUERY_STRING": "",
+        "RAW_URI": request.path,
+        "REQUEST_URI": request.path,
+        "SERVER_PROTOCOL": f"HTTP/{_protocol(request)}" if _protocol(request) else "",
+    }
+    found: dict[str, Any] = wsgi.collect_request_attributes(seen, mode)
+    return found

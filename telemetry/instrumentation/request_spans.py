@@ -1,0 +1,211 @@
+"""One span a request, for sync and async stacks: next to nothing where it is not sampled.
+
+Names, kinds, parents, attributes and status are those of `opentelemetry-instrumentation-django`;
+what is meant to differ is listed in the differential test. The stock code builds the absolute URI
+at every step, resolves the URL a second time, and takes an async request to a thread; ours does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from opentelemetry import context, propagate
+from opentelemetry.instrumentation import wsgi
+from opentelemetry.instrumentation.django import DjangoInstrumentor
+from opentelemetry.instrumentation.propagators import get_global_response_propagator
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.trace.propagation import set_span_in_context
+from opentelemetry.util.http import ExcludeList
+
+from telemetry.catalogue.http import CLIENT_GONE
+from telemetry.instrumentation._http_values import is_cancelled, qualified_name
+from telemetry.instrumentation._request_attributes import OTHER, RequestAttributes, Rules, method_of
+from telemetry.instrumentation._stock import is_in, set_response_status
+from telemetry.instrumentation._stream import on_end
+
+_SERVED = "_telemetry_span"
+_response_propagator: Callable[[], Any] = get_global_response_propagator
+
+
+class _Served:
+    """One request's span; `entered` are the tokens that must be given back, the last one first."""
+
+    __slots__ = ("entered", "exception", "name", "recording", "span")
+
+    def __init__(self, span: Span, name: str, entered: list[Any]) -> None:
+        self.span = span
+        self.name = name
+        self.entered = entered
+        self.recording = span.is_recording()
+        self.exception: BaseException | None = None
+
+
+class SpanMiddleware:
+    """What fails in here loses a span, never a request. The class attributes are set by `spans.install`."""
+
+    sync_capable = True
+    async_capable = True
+
+    tracer: Tracer
+    rules: Rules
+    excluded: ExcludeList | None = None
+    failed: Callable[[str, BaseException], None]
+    request_hook: Callable[[Span, HttpRequest], None] | None = None
+    response_hook: Callable[[Span, HttpRequest, HttpResponseBase], None] | None = None
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        if is_in(DjangoInstrumentor):
+            raise MiddlewareNotUsed("the stock instrumentation of Django is in")
+        self.get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(cast(Any, self))
+        # Which headers may carry a context is the propagators' to say, once.
+        self._carriers = tuple(
+            f"HTTP_{field.upper().replace('-', '_')}" for field in propagate.get_global_textmap().fields
+        )
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self._is_async:
+            return self._serve(request)
+        served = self._begin(request)
+        try:
+            response: HttpResponseBase = self.get_response(request)
+        except BaseException as error:
+            self._broke(served, error)
+            raise
+        if served is not None:
+            self._answered(served, request, response)
+        return response
+
+    async def _serve(self, request: HttpRequest) -> HttpResponseBase:
+        served = self._begin(request)
+        try:
+            response: HttpResponseBase = await self.get_response(request)
+        except BaseException as error:
+            self._broke(served, error)
+            raise
+        if served is not None:
+            self._answered(served, request, response)
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """Keep the exception for the span."""
+        served: _Served | None = request.__dict__.get(_SERVED)
+        if served is not None:
+            served.exception = exception
+
+    def _begin(self, request: HttpRequest) -> _Served | None:
+        entered: list[Any] = []
+        try:
+            if self.excluded is not None and self.excluded.url_disabled(_url(request)):
+                return None
+            method = method_of(request)
+            name = "HTTP" if method == OTHER else method
+            kind, parent = SpanKind.INTERNAL, context.get_current()
+            if get_current_span(parent) is INVALID_SPAN:
+                kind = SpanKind.SERVER
+                meta = request.META
+                for carrier in self._carriers:
+                    if carrier in meta:
+                        parent = propagate.extract(meta, getter=wsgi.wsgi_getter)
+                        break
+            span = self.tracer.start_span(name, parent, kind, RequestAttributes(request, self.rules))
+            entered.append(context.attach(set_span_in_context(span, parent)))
+            served = request.__dict__[_SERVED] = _Served(span, name, entered)
+            if self.request_hook is not None:
+                self.request_hook(span, request)
+            return served
+        except Exception as error:  # noqa: BLE001
+            self.failed("spans.begin", error)
+            _leave(entered)
+            return None
+
+    def _answered(self, served: _Served, request: HttpRequest, response: HttpResponseBase) -> None:
+        try:
+            if served.recording:
+                self._describe(served, request, response)
+            propagator = _response_propagator()
+            if propagator is not None:
+                propagator.inject(response)
+            if self.response_hook is not None:
+                self.response_hook(served.span, request, response)
+        except Exception as error:  # noqa: BLE001
+            self.failed("spans.end", error)
+        try:
+            _leave(served.entered)
+            if not served.recording:
+                return
+            if response.streaming:
+                on_end(response, lambda sent, error, left: self._end(served, error, left))
+            else:
+                served.span.end()
+        except Exception as error:  # noqa: BLE001
+            self.failed("spans.end", error)
+
+    def _describe(self, served: _Served, request: HttpRequest, response: HttpResponseBase) -> None:
+        span, match = served.span, request.resolver_match
+        if match is not None and match.route:
+            span.set_attribute("http.route", match.route)
+            if served.name != "HTTP" and getattr(span, "name", None) == served.name:  # else a hook has given another
+                span.update_name(f"{served.name} {match.route}")
+        status = response.status_code
+        if self.rules.stable_alone:
+            span.set_attribute("http.response.status_code", status)
+            if status >= 500:
+                span.set_attribute("error.type", str(status))
+                span.set_status(Status(StatusCode.ERROR))
+        else:
+            set_response_status(span, status, self.rules.mode)
+        if self.rules.response_headers and getattr(span, "kind", None) is SpanKind.SERVER:
+            headers = [(str(name), str(value)) for name, value in response.items()]
+            span.set_attributes(wsgi.collect_custom_response_headers_attributes(headers))
+        # An exception that Django answers with 4xx is no error of the server (semantic conventions, HTTP spans).
+        if served.exception is not None and status >= 500:
+            _record(span, served.exception)
+
+    def _broke(self, served: _Served | None, error: BaseException) -> None:
+        """No response comes."""
+        if served is None:
+            return
+        try:
+            _leave(served.entered)
+            self._end(served, error, is_cancelled(error))
+        except Exception as problem:  # noqa: BLE001
+            self.failed("spans.close", problem)
+
+    def _end(self, served: _Served, error: BaseException | None, left: bool) -> None:
+        """The last byte has been sent, or none will be; `left` says that the client has gone away."""
+        span = served.span
+        try:
+            if left:
+                span.set_attribute("error.type", CLIENT_GONE)
+                span.set_status(Status(StatusCode.ERROR, "The client went away."))
+            elif isinstance(error, Exception):
+                _record(span, error)
+            elif error is not None:
+                span.set_attribute("error.type", qualified_name(error))
+        except Exception as problem:  # noqa: BLE001
+            self.failed("spans.end", problem)
+        span.end()
+
+
+def _record(span: Span, error: BaseException) -> None:
+    span.record_exception(error)
+    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+
+
+def _leave(entered: list[Any]) -> None:
+    while entered:
+        context.detach(entered.pop())
+
+
+def _url(request: HttpRequest) -> str:
+    """The URL without its query string; not `build_absolute_uri`, which raises where Django does not allow the host."""
+    meta = request.META
+    return f"{request.scheme or 'http'}://{meta.get('HTTP_HOST') or meta.get('SERVER_NAME', '')}{request.path}"
