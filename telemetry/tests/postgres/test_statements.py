@@ -105,6 +105,7 @@ class TestEveryStatement:
             assert (expected + logged).total() == found.value(EXECUTE, alias)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("driver", "options"), [("psycopg", {}), ("psycopg", {"pool": True}), ("psycopg2", {})])
 class TestEngineOfTheOldName:
     ENGINE = "telemetry.compat.django_prometheus.db.backends.postgresql"
