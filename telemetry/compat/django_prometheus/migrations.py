@@ -46,6 +46,7 @@ def ExportMigrations() -> None:
     # Late: importing it needs all apps to be ready.
     from django.db.migrations.executor import MigrationExecutor
 
+    _home.home.connect()
     for alias in connections:
         try:
             connection = migrated(alias)
