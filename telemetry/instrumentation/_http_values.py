@@ -55,7 +55,7 @@ def announced_length(response: HttpResponseBase) -> int | None:
 
 
 def may_stay_unread(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether a server that has never read a byte of this stream may have done all that it had to."""
+    """Whether a server that does not read this stream to its end may have done all that it had to."""
     if request.method == "HEAD" or status_of(response) in _BODILESS:
         return True
     # The server's own way of sending a file (PEP 3333) takes the file and leaves the content.

@@ -28,14 +28,13 @@ from telemetry.instrumentation.guard import Bounded, Guard
 from telemetry.store import Store
 
 _ATTRIBUTE = "_telemetry_exchange"
-_EXCLUDED = ("", 0)
 
 
 class Exchange:
     """One request on its way. `owner` is the innermost of our After middlewares that it has reached.
 
-    `pending` is what its beginning would have counted (ajax, body size), as long as it may turn out to be
-    for a view that is excluded; None once it counts.
+    `pending` is what its beginning would have counted (ajax, body size), as long as it is, or may turn out
+    to be, for a view that is excluded; None once it counts.
     """
 
     __slots__ = (
@@ -172,7 +171,7 @@ class HttpInstrumentation:
     def handled(self, request: HttpRequest, exception: BaseException) -> None:
         """A view has raised and a framework around it has answered: no `exception()` comes."""
         exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
-        if exchange is not None and exchange.owner is not None:
+        if exchange is not None:
             self._raised(request, exchange, exception)
 
     def _raised(self, request: HttpRequest, exchange: Exchange, exception: BaseException) -> None:
@@ -246,8 +245,7 @@ class HttpInstrumentation:
             return True
         match = request.resolver_match
         view = (match.view_name if match is not None else "") or UNNAMED_VIEW
-        if pending is _EXCLUDED or view in self._excluded_views:
-            exchange.pending = _EXCLUDED
+        if view in self._excluded_views:
             return False
         exchange.pending = None
         ajax, size = pending
@@ -274,7 +272,7 @@ class HttpInstrumentation:
             if exception is not None:
                 error = self._outcome(exception)
             else:
-                error = CLIENT_GONE if given_up and (sent or not unread) else ""
+                error = CLIENT_GONE if given_up and not unread else ""
             self._finish(exchange, route, status, error)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.stream", exc)

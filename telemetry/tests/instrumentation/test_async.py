@@ -274,6 +274,14 @@ class TestDisconnects:
         assert ["asyncio.exceptions.CancelledError"] == [labels[0] for labels in recording.series(DURATION)]
         assert 0 == recording.in_flight()
 
+    def test_a_cancellation_that_comes_through_a_synchronous_middleware(self, recording: Recording, rf: Any) -> None:
+        def cancelled(request: HttpRequest) -> HttpResponse:
+            raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            PrometheusBeforeMiddleware(cancelled)(rf.get("/"))
+        assert ["client_disconnected"] == [labels[0] for labels in recording.series(DURATION)]
+
     @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
     @pytest.mark.parametrize("path", ["/stream", "/file"])
     def test_a_synchronous_iterator(self, recording: Recording, path: str) -> None:
