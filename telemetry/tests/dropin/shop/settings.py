@@ -25,8 +25,8 @@ LOGIN_URL = "/admin/login/"
 STATIC_URL = "/static/"
 
 INSTALLED_APPS = [
-    *({"telemetry": ["telemetry"], "compat": ["telemetry"]}.get(STACK, [])),
     *([PACKAGE] if PACKAGE else []),
+    *(["telemetry"] if STACK == "telemetry" else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
