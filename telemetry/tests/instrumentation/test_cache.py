@@ -14,7 +14,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.cache import SessionStore
 from django.core.cache import CacheHandler, cache, caches
-from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache, InvalidCacheKey
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -66,7 +66,10 @@ class Tiered(Sparse):
     def get(self, key: Any, default: Any = None, version: Any = None) -> Any:
         missing = object()
         found = self.near.get(key, missing, version)
-        return caches["default"].get(key, default, version) if found is missing else found
+        if found is missing:
+            found = caches["default"].get(key, default, version)
+            self.set(key, found)
+        return found
 
 
 class Native(LocMemCache):
@@ -102,10 +105,13 @@ class Broken(LocMemCache):
 
 
 class Picky(LocMemCache):
-    """Sets no key but "a"."""
+    """Knows no key that is good enough, and sets many but "b"."""
+
+    def validate_key(self, key: Any) -> None:
+        raise InvalidCacheKey(key)
 
     def set_many(self, data: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> list[Any]:
-        return [key for key in data if key != "a"]
+        return [key for key in data if key == "b"]
 
 
 class Duck:
@@ -198,6 +204,11 @@ class TestGet:
             caches["broken"].get("key", 1)
         assert (1, 0, 0, 1) == recording.counts("locmem")
         assert {"get error": 1} == recording.operations("broken")
+
+    def test_of_a_key_that_cannot_be_is_an_error(self, recording: CacheRecording) -> None:
+        with pytest.raises(InvalidCacheKey):
+            caches["picky"].get("key")
+        assert {"get error": 1} == recording.operations("picky")
 
 
 class TestGetMany:
@@ -527,14 +538,21 @@ class TestTheCacheItself:
         assert {"get miss": 1} == recording.operations()
 
 
+def made_before() -> BaseCache:
+    """This thread's default cache, as if nobody had been installed yet when it was made."""
+    found: BaseCache = caches["default"]
+    found.__dict__.pop("_telemetry_labels", None)
+    return found
+
+
 class TestInstallation:
     def test_finds_caches_that_exist(self) -> None:
-        here = caches["default"]
+        here = made_before()
         there: list[Any] = []
         both = threading.Barrier(2, timeout=20)
 
         def work() -> None:
-            there.append(caches["default"])
+            there.append(made_before())
             both.wait()
             both.wait()
             caches["default"].get("key")
