@@ -86,7 +86,7 @@ show("page")
 """
         page = service.run(script)["page"]
         assert {UNAPPLIED % "up": 0, APPLIED % "up": 0} == only_migrations(page)
-        assert 1 == page['telemetry_dropped_total{where="migrations.refresh"}']
+        assert 1 == page['telemetry_dropped_total{reason="migrations.refresh"}']
 
 
 class TestService:
