@@ -13,7 +13,7 @@ from django.db.models.sql import compiler, subqueries
 from django.db.models.sql.compiler import SQLCompiler, SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 from django.db.models.sql.constants import NO_RESULTS, ROW_COUNT
 
-from telemetry.instrumentation._writes import Writes
+from telemetry.instrumentation._writes import Writes, _Patch
 from telemetry.tests.shop import models as shop
 from telemetry.tests.shop.database import only_the_shop, shop_rows
 
@@ -83,6 +83,10 @@ class TestDjango:
                 [("insert", "Customer", 1)],
             ),
             (lambda: shop.Customer.objects.update(city="x"), [("update", "Customer", 2)]),
+            (  # the collector's way to set a field, which asks for no number of rows
+                lambda: subqueries.UpdateQuery(shop.Customer).update_batch([101, 102], {"city": "x"}, "default"),
+                [("update", "Customer", 2)],
+            ),
             (
                 lambda: shop.Warehouse.objects.update(name="x"),
                 [("update", "Place", 1), ("update", "Warehouse", 0)],
@@ -146,3 +150,26 @@ class TestDjango:
         finally:
             monkeypatch.undo()
             SQLInsertCompiler.execute_sql = original  # type: ignore[method-assign]
+
+
+class TestPatch:
+    def test_leaves_an_inherited_method_to_the_order_of_the_instance(self) -> None:
+        class Base:
+            def execute_sql(self) -> str:
+                return "base"
+
+        class Delete(Base):
+            pass
+
+        class BackendsBase(Base):
+            def execute_sql(self) -> str:
+                return f"backend's {super().execute_sql()}"
+
+        class BackendsDelete(Delete, BackendsBase):
+            pass
+
+        patch = _Patch(Delete, "execute_sql", lambda execute, compiler: f"seen {execute(compiler)}")
+        assert "seen backend's base" == BackendsDelete().execute_sql()
+        patch.undo()
+        assert "backend's base" == BackendsDelete().execute_sql()
+        assert "execute_sql" not in Delete.__dict__
