@@ -47,16 +47,19 @@ def _until_left(method: _Method, record: _Record, sql: str) -> _Method:
     """A statement that lasts as long as the block that the returned context manager is for."""
 
     @contextmanager
-    @wraps(method)
-    def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def timed(block: Any) -> Iterator[Any]:
         start = perf_counter()
         try:
-            with method(*args, **kwargs) as entered:
+            with block as entered:
                 yield entered
         except BaseException as exc:
             record(start, sql, exc)
             raise
         record(start, sql, None)
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return timed(method(*args, **kwargs))
 
     return call
 
@@ -64,11 +67,10 @@ def _until_left(method: _Method, record: _Record, sql: str) -> _Method:
 def _until_read(method: _Method, record: _Record, sql: str) -> _Method:
     """A statement that lasts until the last row is taken, or nobody wants another."""
 
-    @wraps(method)
-    def call(query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+    def timed(query: Any, rows: Iterator[Any]) -> Iterator[Any]:
         start = perf_counter()
         try:
-            yield from method(query, *args, **kwargs)
+            yield from rows
         except GeneratorExit:
             record(start, query, None)
             raise
@@ -76,6 +78,10 @@ def _until_read(method: _Method, record: _Record, sql: str) -> _Method:
             record(start, query, exc)
             raise
         record(start, query, None)
+
+    @wraps(method)
+    def call(query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        return timed(query, method(query, *args, **kwargs))
 
     return call
 
@@ -108,7 +114,7 @@ class _Seen:
         method = getattr(cursor.cursor, self.name) if self.own is None else self.own.__get__(cursor, holder)
         wrappers, driver = cursor.db.execute_wrappers, cursor.db.Database.__name__
         observers = wrappers.observers if isinstance(wrappers, Wrappers) else ()
-        if not observers or self._driver not in ("", driver):
+        if not observers or self._driver not in ("", driver) or not hasattr(cursor.cursor, self.name):
             return method
         return self._watch(method, _recorder(cursor, observers), self._sql(driver))
 

@@ -1,0 +1,67 @@
+"""What is watched in Django's cursor classes; telemetry/tests/postgres and tests/mysql have what is counted there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from typing import Any
+
+import pytest
+from django.db.backends.sqlite3.base import DatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+from telemetry.tests.instrumentation.recording import Recording
+
+METHODS = ("copy", "stream", "copy_expert", "copy_from", "copy_to", "callproc")
+
+
+class TestCursor:
+    def test_lacks_what_its_driver_lacks(self, recording: Recording) -> None:
+        settings: dict[str, Any] = {
+            "NAME": ":memory:",
+            "OPTIONS": {},
+            "TIME_ZONE": None,
+            "CONN_MAX_AGE": 0,
+            "AUTOCOMMIT": True,
+        }
+        db = DatabaseWrapper({**settings, "CONN_HEALTH_CHECKS": False}, "default")
+        with closing(db), db.cursor() as cursor:
+            assert ["callproc"] == [name for name in METHODS if hasattr(cursor, name)]
+            with pytest.raises(AttributeError, match="'SQLiteCursorWrapper' object has no attribute 'copy'"):
+                cursor.copy("COPY t TO STDOUT")
+            with pytest.raises(AttributeError, match="callproc"):
+                cursor.callproc("one")
+        assert ["callproc"] == [name for name in METHODS if hasattr(CursorWrapper, name)]
+        assert {} == recording.values("django_db_execute_total")
+
+
+RESTORED = """
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "none"}})
+import django
+django.setup()
+from django.db import connection
+from django.db.backends.postgresql.base import CursorDebugWrapper
+from django.db.backends.utils import CursorWrapper
+from telemetry.tests.instrumentation.recording import Recording
+
+classes = (CursorWrapper, CursorDebugWrapper)
+before = [dict(vars(each)) for each in classes]
+connection.alias
+with Recording():
+    with Recording():
+        pass
+    connection.copy()
+    changed = [vars(each) != names for each, names in zip(classes, before)]
+    assert [True, True] == changed, changed
+after = [dict(vars(each)) for each in classes]
+assert before == after, after
+"""
+
+
+class TestClasses:
+    def test_are_left_as_they_were_found(self) -> None:
+        """In a process of its own: in this one others are watching."""
+        done = subprocess.run([sys.executable, "-c", RESTORED], capture_output=True, text=True, check=False)
+        assert 0 == done.returncode, done.stderr
