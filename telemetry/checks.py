@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from django.apps import apps
+from django.core.cache import caches
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 from django.urls import (
@@ -34,6 +36,8 @@ from telemetry.store import Store
 
 TAG = "telemetry"
 """`manage.py check --tag telemetry` runs these alone."""
+PREDECESSOR, COMPAT = "django_prometheus", "telemetry.compat.django_prometheus"
+"""The package that this one takes the place of, and where this one has its names."""
 VIEW = "telemetry.views.metrics"
 """By its path, as URLs and middlewares are: neither the views nor the checks need the other to run."""
 
@@ -59,11 +63,17 @@ W011 = Warning(
     "name it too late.",
     id="telemetry.W011",
 )
+W013 = Warning(
+    'telemetry.compat.django_prometheus is in INSTALLED_APPS, and "telemetry" is not: its commands are missing.',
+    hint='Put "telemetry" into INSTALLED_APPS; the other app may stay or go.',
+    id="telemetry.W013",
+)
 
 
 def register_all() -> None:
     """Have `manage.py check` and the commands that check first run all of these."""
-    for check in (check_middleware, check_urls, check_store, check_drivers, check_environment, check_settings_module):
+    always = (check_middleware, check_urls, check_store, check_drivers, check_environment, check_settings_module)
+    for check in (*always, check_predecessor):
         register(check, TAG)
     register(check_access, Tags.security, deploy=True)
 
@@ -181,6 +191,30 @@ def environment(multiproc_dir: str | None, *, sdk_disabled: bool) -> list[CheckM
     return [*found, W010] if sdk_disabled else found
 
 
+def predecessor(
+    installed: Sequence[str], middleware: Sequence[str], databases: Mapping[str, str], caches: Mapping[str, str]
+) -> list[CheckMessage]:
+    """W012 where django-prometheus itself still counts, W013 where only its names are installed.
+
+    Given are the names of apps, the paths of middlewares, and by alias the paths of engines and cache backends.
+    """
+    found = [W013] if "telemetry" not in installed and COMPAT in installed else []
+    places = {"INSTALLED_APPS": installed, "MIDDLEWARE": middleware}
+    places |= {f"DATABASES[{alias!r}]": [engine] for alias, engine in databases.items()}
+    places |= {f"CACHES[{alias!r}]": [backend] for alias, backend in caches.items()}
+    theirs = [name for name, paths in places.items() if any(path.split(".")[0] == PREDECESSOR for path in paths)]
+    if not theirs:
+        return [*found]
+    return [
+        *found,
+        Warning(
+            f"django-prometheus still counts, and its families stand twice on the page: {', '.join(theirs)}.",
+            hint=f"Write {COMPAT} for {PREDECESSOR} there, or take it out.",
+            id="telemetry.W012",
+        ),
+    ]
+
+
 def check_middleware(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The two middlewares, as `MIDDLEWARE` stands now."""
     return [] if runtime.get().store is None else middleware(conf.get_middleware())
@@ -223,6 +257,16 @@ def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def check_settings_module(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Whether the project's settings were read at all; to fire, it must be registered from outside the settings."""
     return [W011] if conf.emptied_by_instrumentation() else []
+
+
+def check_predecessor(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """django-prometheus, and its names."""
+    return predecessor(
+        [config.name for config in apps.get_app_configs()],
+        conf.get_middleware(),
+        {alias: settings["ENGINE"] for alias, settings in connections.settings.items()},
+        {alias: settings["BACKEND"] for alias, settings in caches.settings.items()},
+    )
 
 
 def _endpoints(

@@ -47,7 +47,7 @@ class TestRegistration:
 
     def test_messages_are_warnings_with_ids_of_their_own_and_hints(self) -> None:
         every = [*ids(list(samples())), *(constant.id for constant in constants())]
-        assert [f"telemetry.W{number:03}" for number in range(1, 12)] == sorted(set(filter(None, every)))
+        assert [f"telemetry.W{number:03}" for number in range(1, 14)] == sorted(set(filter(None, every)))
         for message in (*samples(), *constants()):
             assert isinstance(message, Warning)
             assert message.hint
@@ -67,6 +67,7 @@ def samples() -> Iterator[CheckMessage]:
     yield from checks.serving_services(2)
     yield from checks.drivers({"default": "MySQLdb"}, frozenset())
     yield from checks.environment("/tmp/x", sdk_disabled=False)
+    yield from checks.predecessor(["telemetry", "django_prometheus"], [], {}, {})
 
 
 class TestMiddleware:
@@ -340,6 +341,54 @@ class TestEnvironment:
 
     def test_sdk_disabled(self) -> None:
         assert [checks.W010] == checks.environment(None, sdk_disabled=True)
+
+
+class TestPredecessor:
+    ITS = "django_prometheus.middleware.PrometheusBeforeMiddleware"
+    ENGINE = "django_prometheus.db.backends.sqlite3"
+    CACHE = "django_prometheus.cache.backends.locmem.LocMemCache"
+
+    @pytest.mark.parametrize(
+        ("given", "places"),
+        [
+            (([], [], {}, {}), []),
+            ((["django_prometheus.apps"], [], {}, {}), ["INSTALLED_APPS"]),
+            (([], [COMMON, ITS], {}, {}), ["MIDDLEWARE"]),
+            (([], [], {"default": ENGINE, "other": "sqlite3"}, {}), ["DATABASES['default']"]),
+            (([], [], {}, {"default": CACHE, "other": "locmem"}), ["CACHES['default']"]),
+            (
+                (["django_prometheus"], [ITS], {"a": ENGINE}, {"b": CACHE}),
+                ["INSTALLED_APPS", "MIDDLEWARE", "DATABASES['a']", "CACHES['b']"],
+            ),
+            ((["django_prometheus_extras"], ["our.django_prometheus.X"], {}, {}), []),
+        ],
+    )
+    def test_where_it_still_counts(self, given: Any, places: list[str]) -> None:
+        installed, *others = given
+        found = checks.predecessor(["telemetry", *installed], *others)
+        assert (["telemetry.W012"] if places else []) == ids(found)
+        assert all(f" {', '.join(places)}." in message.msg for message in found)
+
+    @pytest.mark.parametrize(
+        ("apps", "expected"),
+        [
+            (["telemetry"], []),
+            (["telemetry", checks.COMPAT], []),
+            ([checks.COMPAT], [checks.W013]),
+        ],
+    )
+    def test_its_names_alone(self, apps: list[str], expected: list[Warning]) -> None:
+        given = {"default": f"{checks.COMPAT}.db.backends.sqlite3"}
+        assert expected == checks.predecessor(apps, [f"{checks.COMPAT}.middleware.X"], given, given)
+
+    def test_the_registered_one_reads_the_settings(self) -> None:
+        assert [] == checks.check_predecessor(None)
+        with override_settings(MIDDLEWARE=[*OURS, self.ITS]):
+            (message,) = checks.check_predecessor(None)
+        assert "MIDDLEWARE" in message.msg
+        with override_settings(CACHES={"default": {"BACKEND": self.CACHE}}):
+            (message,) = checks.check_predecessor(None)
+        assert "CACHES['default']" in message.msg
 
 
 class TestCommand:
