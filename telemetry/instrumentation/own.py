@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from telemetry.catalogue import own as catalogue
 from telemetry.projections import evaluate_all
 from telemetry.samples import FamilySamples, Reading
+
+
+def series(found: Iterable[FamilySamples]) -> FamilySamples:
+    """How many series each of the families has; those of several parts under one name are added up."""
+    counts: Counter[str] = Counter()
+    for each in found:
+        counts[each.family.name] += len(each.series)
+    return FamilySamples(catalogue.SERIES, [((("family", name),), float(counts[name])) for name in sorted(counts)])
 
 
 def families(reading: Reading, *, degraded: bool) -> list[FamilySamples]:

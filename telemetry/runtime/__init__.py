@@ -11,6 +11,7 @@ import gzip
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import perf_counter
 
 import prometheus_client
 from django.db import close_old_connections
@@ -21,7 +22,7 @@ from telemetry import conf
 from telemetry.conf import Config
 from telemetry.errors import ConfigurationError
 from telemetry.exposition import ForeignMetrics, Format, Renderer, choose, gzip_accepted
-from telemetry.instrumentation import spans
+from telemetry.instrumentation import own, spans
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.http import HttpInstrumentation
 from telemetry.runtime._instruments import Instrumentations
@@ -144,7 +145,9 @@ class Runtime:
         self.publish()
         self.watching.ask()
         self.store.serve()
+        start = perf_counter()
         reading = self.store.read()
+        self.watching.read.observe((), perf_counter() - start)
         parts = {**self.watching.parts(), "scrape.instruments": self._instruments}
         found: list[FamilySamples] = []
         for name, part in parts.items():
@@ -152,18 +155,20 @@ class Runtime:
                 found += part(reading)
             except Exception as error:  # noqa: BLE001 - one part must not cost the page
                 self.guard.failed(name, error)
-        return found
+        return [*found, own.series(found)]
 
     def scrape(self, accept: str | None = None, accept_encoding: str | None = None) -> Page:
         """The page for a scraper that sent these headers (RFC 9110, section 12.5)."""
         if self.store is None:
             return Page(b"", Format.TEXT.value)
-        chosen = choose(accept)
+        start, chosen = perf_counter(), choose(accept)
         body = self._renderer.render(self.families(), chosen, self._foreign.collect())
+        page = Page(body, chosen.value)
         if gzip_accepted(accept_encoding):
             # the fastest level: a scrape is read once, by a neighbour
-            return Page(gzip.compress(body, compresslevel=1, mtime=0), chosen.value, "gzip")
-        return Page(body, chosen.value)
+            page = Page(gzip.compress(body, compresslevel=1, mtime=0), chosen.value, "gzip")
+        self.watching.scraped.observe((), perf_counter() - start)
+        return page
 
     def _instruments(self, reading: Reading) -> list[FamilySamples]:
         return families(self.provider, reading)

@@ -11,6 +11,7 @@ from telemetry.catalogue.http import http_catalogue
 from telemetry.catalogue.migrations import migration_catalogue
 from telemetry.catalogue.models import model_catalogue
 from telemetry.catalogue.namespace import in_namespace
+from telemetry.catalogue.own import READ, SCRAPE
 from telemetry.catalogue.short_names import short_names
 from telemetry.conf import Config
 from telemetry.instrumentation import own
@@ -53,6 +54,7 @@ class Instrumentations:
         enabled = config.export_migrations and not config.private_store
         self.migrations = MigrationInstrumentation(store, migrations, guard, enabled=enabled)
         self.process = ProcessInstrumentation(store, guard)
+        self.scraped, self.read = store.table(SCRAPE), store.table(READ)
         catalogues = (http, db, cache, models, migrations)
         every = with_by_hand(each for one in catalogues for each in one.projections)
         self._projections = in_namespace(every, config.namespace)

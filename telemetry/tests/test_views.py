@@ -89,6 +89,28 @@ class TestEndpoint:
         assert 'django_http_requests_total_by_method_total{method="GET"}' in page
 
 
+class TestOwnCosts:
+    def test_a_page_tells_what_the_ones_before_it_took(self, client: Client) -> None:
+        def seen() -> tuple[float, float]:
+            samples = parse(client.get("/metrics").content.decode())
+            scrapes = total(samples, "telemetry_scrape_duration_seconds_count")
+            assert total(samples, "telemetry_scrape_duration_seconds_sum") > total(
+                samples, "telemetry_store_read_duration_seconds_sum"
+            )
+            return scrapes, total(samples, "telemetry_store_read_duration_seconds_count")
+
+        client.get("/metrics")
+        (scrapes, reads), after = seen(), seen()
+        assert (scrapes + 1, reads + 1) == after
+
+    def test_it_tells_how_many_series_each_family_has(self, client: Client) -> None:
+        client.post("/")
+        samples = parse(client.get("/metrics").content.decode())
+        methods = sum(name == "django_http_requests_total_by_method_total" for name, _ in samples)
+        counted = total(samples, "telemetry_series", family="django_http_requests_total_by_method_total")
+        assert methods == counted > 0
+
+
 class TestFailures:
     @pytest.mark.parametrize(
         ("part", "name", "left"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from telemetry.instrumentation import own
-from telemetry.samples import ProcessInfo, Reading
+from telemetry.samples import FamilySamples, ProcessInfo, Reading
+from telemetry.spec import Family, FamilyType
 
 
 class TestFamilies:
@@ -29,3 +30,13 @@ class TestFamilies:
         )
         shown = {found.family.name: found.series for found in own.families(reading, degraded=True)}
         assert [((), float(value))] == shown[name]
+
+
+class TestSeries:
+    def test_counts_each_familys_series_of_all_parts(self) -> None:
+        def samples(name: str, count: int) -> FamilySamples:
+            family = Family(name, FamilyType.COUNTER, "Help.", ("which",))
+            return FamilySamples(family, [((("which", str(number)),), 1.0) for number in range(count)])
+
+        shown = own.series([samples("b_total", 2), samples("a_total", 0), samples("b_total", 3)])
+        assert [((("family", "a_total"),), 0.0), ((("family", "b_total"),), 5.0)] == shown.series
