@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import sys
 import urllib.error
 import urllib.request
@@ -71,12 +72,17 @@ def _ask(url: str, limit: int, timeout: float) -> tuple[bytes, str]:
     try:
         request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the caller has looked at the scheme
         with opener.open(request, timeout=timeout) as response:
-            return response.read(limit + 1), response.headers.get("Content-Type", "")
+            raw = response.read(limit + 1)
+            if len(raw) < min(int(response.headers.get("Content-Length", 0)), limit):
+                raise InputError(f"{url}: the answer is cut off")
+            return raw, response.headers.get("Content-Type", "")
+    except InputError:
+        raise
     except urllib.error.HTTPError as error:
         with error:
             to = error.headers.get("Location")
             raise InputError(f"{url}: status {error.code}" + (f", a redirect to {to}" if to else "")) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise InputError(f"{url}: {getattr(error, 'reason', None) or error}") from error
 
 

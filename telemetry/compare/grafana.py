@@ -17,6 +17,7 @@ _USE = re.compile(r"\$\{(\w+)[^}]*\}|\$([A-Za-z_]\w*)")
 _OLD_USE = re.compile(r"\[\[(\w+)(?::\w+)?\]\]")
 # A range or a step (`[$__range:]`), an offset.
 _DURATION = re.compile(r"(?<=\[)[^\[\]]*(?=\])|(?<=offset)\s+-?\s*(?:\$\{\w+[^}]*\}|\$\w+)")
+_LABELS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 _LABEL_VALUES = re.compile(r"\s*label_values\(\s*(?:(.*),)?\s*([^\s,]+)\s*\)\s*\Z", re.DOTALL)
 _QUERY_RESULT = re.compile(r"\s*query_result\((.*)\)\s*\Z", re.DOTALL)
 _METRICS = re.compile(r"\s*metrics\(\s*(.*?)\s*\)\s*\Z", re.DOTALL)
@@ -116,8 +117,8 @@ def _of_prometheus(node: dict[str, Any]) -> bool:
 def candidates(expression: str, fixed: Mapping[str, str]) -> tuple[str, ...]:
     """PromQL that may stand for an expression with Grafana's variables.
 
-    In a string it is `VARIABLE`, in a range five minutes, unless it has a fixed value; anywhere else it may
-    be a number or a name.
+    In a string it is `VARIABLE`, in a range five minutes unless it has a fixed value, in a list of labels a
+    name; anywhere else it may be a number or a name.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -130,6 +131,7 @@ def candidates(expression: str, fixed: Mapping[str, str]) -> tuple[str, ...]:
     def in_code(part: str, other: str) -> str:
         part = _USE.sub(value, part)
         part = _DURATION.sub(lambda match: _USE.sub("5m", match[0]), part)
+        part = _LABELS.sub(lambda match: _USE.sub(VARIABLE_NAME, match[0]), part)
         return _USE.sub(other, part)
 
     parts = STRING.split(_OLD_USE.sub(r"${\1}", expression))

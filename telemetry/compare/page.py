@@ -83,9 +83,8 @@ def parse(source: str, fetched: Fetched) -> Page:
             # The parser of 0.0.4 gives a counter a `_total` that the page, and so Prometheus, has not.
             _add(page, metric, bare=not ends and metric.type == "counter" and metric.name in counters)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        # An HTML page may be one line of a megabyte.
-        shown = f"{lines.last[:100]}…" if len(lines.last) > 100 else lines.last
-        raise InputError(f"{source}, line {lines.number}: not an exposition: {shown!r} ({error})") from error
+        shown, why = (f"{text[:100]}…" if len(text) > 100 else text for text in (lines.last, str(error)))
+        raise InputError(f"{source}, line {lines.number}: not an exposition: {shown!r} ({why})") from error
     if not page.families:
         raise InputError(f"{source}: shows no metric")
     for family in page.families.values():

@@ -244,6 +244,8 @@ def _matches(matcher: promql.Matcher, labels: Mapping[str, str]) -> bool:
         pattern = wanted.replace(VARIABLE, ".*")
     else:
         pattern = ".*".join(map(re.escape, wanted.split(VARIABLE)))
+    if "[[:" in pattern:
+        raise Unclear(f"the pattern {wanted!r} cannot be tried: it has a named class")
     try:
         return bool(re.fullmatch(pattern, value, re.DOTALL)) != negative
     except re.error as error:

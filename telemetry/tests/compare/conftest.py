@@ -15,6 +15,11 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def theirs_multiprocess(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page("django_prometheus", tmp_path_factory.mktemp("multiprocess"), "multiprocess")
+
+
+@pytest.fixture(scope="session")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> str:
     return page("telemetry", tmp_path_factory.mktemp("ours"))
 

@@ -1,6 +1,7 @@
 """The page of either stack after the same requests, from a fresh process.
 
-`python -m telemetry.tests.compare.pages django_prometheus|telemetry text|openmetrics` prints it.
+`python -m telemetry.tests.compare.pages django_prometheus text|multiprocess` and
+`… telemetry text|openmetrics` print it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,18 @@ from pathlib import Path
 def page(stack: str, directory: Path, form: str = "text") -> str:
     """What a scrape of `stack` gives; files of the service go into `directory`."""
     environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PROMETHEUS_", "PYTEST_"))},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("OTEL_", "PROMETHEUS_", "PYTEST_"))
+        },
         "TEST_STACK": stack,
         "DJANGO_SETTINGS_MODULE": "telemetry.tests.compare.settings",
         "TELEMETRY_STORE_DIR": str(directory / "store"),
         "TEST_DATABASE": str(directory / f"{stack}.sqlite3"),
     }
+    if form == "multiprocess":
+        environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     done = subprocess.run(
         [sys.executable, "-m", __name__, stack, form], env=environ, capture_output=True, text=True, timeout=120
     )
@@ -49,8 +56,13 @@ def _main(stack: str, form: str) -> str:
     cache.get("nowhere")
     if stack == "django_prometheus":
         import prometheus_client
+        from prometheus_client.multiprocess import MultiProcessCollector
 
-        return prometheus_client.generate_latest().decode()
+        registry = prometheus_client.REGISTRY
+        if form == "multiprocess":
+            registry = prometheus_client.CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return prometheus_client.generate_latest(registry).decode()
     from telemetry import runtime
 
     accept = "application/openmetrics-text; version=1.0.0" if form == "openmetrics" else None
