@@ -35,6 +35,8 @@ _Keys = tuple[tuple[str, ...], ...]
 
 def declare(name: str) -> None:
     """Tell a name that a mixin gives; it is shown as 0 at once, or when the runtime starts."""
+    if name in _declared:  # by the model; a migration that is imported later calls the mixin again
+        return
     _declared[name] = None
     for instrumentation in _installed:
         instrumentation.show(name)

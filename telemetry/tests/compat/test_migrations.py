@@ -115,7 +115,6 @@ assert "# TYPE django_migrations_applied_total gauge" in text
             PROMETHEUS_EXPORT_MIGRATIONS=True,
         )
         pages = service.run(LOOKED + "show('first'); looked(); show('second')")
-        assert {} == only_migrations(pages["first"])
         every = pages["second"][UNAPPLIED % "default"]
         assert every > 10
         assert {UNAPPLIED % "default": every, APPLIED % "default": 0} == only_migrations(pages["second"])

@@ -107,6 +107,10 @@ class TestExportModelOperationsMixin:
         instrumentation._declared.pop(name)
         assert [0.0, 0.0, 0.0] == [family.get(name) for family in counting.shown()]
 
+    def test_made_again_by_a_migration_records_nothing(self, counting: Counting) -> None:
+        ExportModelOperationsMixin("customer")
+        assert [0, 0, 0] == [len(table.slots) for table in counting.instrumentation._tables]
+
     def test_first_made_while_counting_starts_to_watch(self, monkeypatch: pytest.MonkeyPatch, rows: None) -> None:
         monkeypatch.setattr(instrumentation, "_declared", {})
         before = [compiler.execute_sql for compiler in COMPILERS]
@@ -191,9 +195,12 @@ class TestModelInstrumentation:
         counting.instrumentation.uninstall()
         counting.instrumentation.uninstall()
         shop.Customer.objects.create(name="eve")
-        ExportModelOperationsMixin("customer")
+        name = "made after the end"
+        ExportModelOperationsMixin(name)
+        instrumentation._declared.pop(name)
         shop.Customer.objects.create(name="kim")
         assert [{}, {}, {}] == counting.counts()
+        assert name not in counting.shown()[0]
 
     def test_loses_a_count_and_not_a_row(self, counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken(*args: object) -> int:

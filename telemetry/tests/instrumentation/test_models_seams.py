@@ -18,6 +18,7 @@ from telemetry.tests.shop import models as shop
 from telemetry.tests.shop.database import only_the_shop, shop_rows
 
 Seen = list[tuple[str, str, int]]
+CITY: dict[str, Any] = {"city": "x"}
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ class TestDjango:
             ),
             (lambda: shop.Customer.objects.update(city="x"), [("update", "Customer", 2)]),
             (  # the collector's way to set a field, which asks for no number of rows
-                lambda: subqueries.UpdateQuery(shop.Customer).update_batch([101, 102], {"city": "x"}, "default"),
+                lambda: subqueries.UpdateQuery(shop.Customer).update_batch([101, 102], CITY, "default"),
                 [("update", "Customer", 2)],
             ),
             (
