@@ -28,7 +28,6 @@ from telemetry.spec import OVERFLOW
 from telemetry.tests.instrumentation.cache_backends import HERE, Duck, Native, Shouting, Sparse, settings
 from telemetry.tests.instrumentation.cache_recording import OPERATIONS, CacheRecording
 
-
 CONSUL = type("MemcachedCache", (PyMemcacheCache,), {"__module__": "django_memcached_consul.memcached"})
 """What that library has by this name, as far as the name goes."""
 
