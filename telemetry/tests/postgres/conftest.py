@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -46,6 +46,8 @@ class Run:
     spans: list[dict[str, Any]]
     returned: dict[str, Any]
     """What the workload itself gave, by alias."""
+    predecessor: dict[str, list[tuple[dict[str, str], float]]] = field(default_factory=dict)
+    """What django-prometheus's engine counted in the same process, where it is in use."""
 
     def value(self, family: str, alias: str) -> float:
         return sum(value for labels, value in self.counted[family] if labels["alias"] == alias)
@@ -76,7 +78,7 @@ def run(server: Postgres) -> Runs:
             settings = {alias: database(server, engine, **options) for alias in aliases}
             found = ended("workload", driver, workload, databases=settings)
             names = {alias: each["NAME"] for alias, each in settings.items()}
-            done[key] = Run(server, names, found["counted"], found["spans"], found["returned"])
+            done[key] = Run(server, names, *(found[name] for name in ("counted", "spans", "returned", "predecessor")))
         return done[key]
 
     return run

@@ -23,6 +23,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.metrics import MetricWrapperBase
 
 from telemetry.samples import HistogramValue
 from telemetry.tests.postgres.driver import choose
@@ -266,6 +267,25 @@ def counted() -> dict[str, list[tuple[dict[str, str], float]]]:
     }
 
 
+def counted_by_django_prometheus() -> dict[str, list[tuple[dict[str, str], float]]]:
+    """The same by its own metrics, where its engine is in use; totals and counts."""
+    metrics = sys.modules.get("django_prometheus.db.metrics")
+    if metrics is None:
+        return {}
+    samples = [
+        sample
+        for metric in vars(metrics).values()
+        if isinstance(metric, MetricWrapperBase)
+        for family in metric.collect()
+        for sample in family.samples
+        if sample.name.endswith(("_total", "_count"))
+    ]
+    return {
+        name: [(each.labels, each.value) for each in samples if each.name == name]
+        for name in {sample.name for sample in samples}
+    }
+
+
 def spans() -> list[dict[str, Any]]:
     return [
         {
@@ -298,7 +318,8 @@ def main(driver: str, name: str) -> None:
             # It opens its connections in the background.
             db.pool.wait(30)  # type: ignore[attr-defined]
             db.close_pool()  # type: ignore[attr-defined]
-    json.dump({"counted": counted(), "spans": spans(), "returned": returned}, sys.stdout)
+    found = {"counted": counted(), "predecessor": counted_by_django_prometheus()}
+    json.dump({**found, "spans": spans(), "returned": returned}, sys.stdout)
 
 
 if __name__ == "__main__":
