@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,5 +83,9 @@ class Pages:
             with running(site, self._prepared, self._directory("site")) as client:
                 for step in script(site.server):
                     client.send(step)
-                self._pages[site] = read(client.get("/metrics"), site.namespace)
+                text = client.get("/metrics")
+            self._pages[site] = read(text, site.namespace)
+            if site.workers > 1:
+                segments = re.search(r"^telemetry_store_segments (\d+)", text, re.MULTILINE)
+                assert segments is not None and int(segments[1]) > 1, "one process has had all the requests"
         return self._pages[site]

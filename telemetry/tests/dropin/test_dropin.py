@@ -27,7 +27,9 @@ SLOW = {
     "gunicorn, one worker": replace(GUNICORN, workers=1),
     "uvicorn, one worker": replace(UVICORN, workers=1),
     "uvicorn, old names": replace(UVICORN, stack="compat"),
-    "gunicorn, old names, namespace and buckets": replace(GUNICORN, stack="compat", namespace="acme", buckets=(1, "inf")),
+    "gunicorn, old names, namespace and buckets": replace(
+        GUNICORN, stack="compat", namespace="acme", buckets=(1, "inf")
+    ),
     "uvicorn, namespace and buckets": replace(UVICORN, namespace="acme", buckets=(0.002, 0.5, 3, "inf")),
 }
 
