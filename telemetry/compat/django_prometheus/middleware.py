@@ -110,6 +110,7 @@ class PrometheusAfterMiddleware(middleware.PrometheusAfterMiddleware):
     def process_request(self, request: HttpRequest) -> Any:
         """A request has come through to here."""
         request.prometheus_after_middleware_event = Time()  # type: ignore[attr-defined]
+        request.__dict__[_BEGUN] = False
         exchange = _exchange(request)
         if exchange is not None and exchange.pending is None:
             self._counts(request)
@@ -161,10 +162,13 @@ class PrometheusAfterMiddleware(middleware.PrometheusAfterMiddleware):
         )
         if hasattr(response, "charset"):
             self._record("responses_by_charset", request, response, charset=lambda _: str(response.charset))
+        started: float | None = getattr(request, "prometheus_after_middleware_event", None)
+        if started is None:  # a subclass has not called `process_request`
+            self._record("requests_unknown_latency", request, response)
+            return response
         timed = {"view": self._get_view_name, "method": self._method}
         latency = self._metric("requests_latency_by_view_method", request, response, **timed)
         body = self._metric("responses_body_bytes", request, response)
-        started = request.prometheus_after_middleware_event  # type: ignore[attr-defined]
         if not getattr(response, "streaming", False):
             content = getattr(response, "content", None)
             _observe(latency, TimeSince(started))
@@ -186,7 +190,7 @@ class PrometheusAfterMiddleware(middleware.PrometheusAfterMiddleware):
         except Exception as exc:  # noqa: BLE001
             _home.home.failed("compat.counts", exc)
             return False
-        if _BEGUN not in request.__dict__:
+        if request.__dict__.get(_BEGUN) is False:
             request.__dict__[_BEGUN] = True
             self._record("requests_by_method", request, method=self._method)
             self._record("requests_by_transport", request, transport=self._transport)
