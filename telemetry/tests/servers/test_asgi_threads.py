@@ -17,8 +17,8 @@ IN_THREADS = ["/stream", "/stream/broken", "/file"]
 """What a synchronous iterator makes Django read in a thread; so are its bytes counted there."""
 PATHS = [*IN_LOOP, *RAISING, *IN_THREADS]
 
-CLOSING = {"_Stream.close", "_Stream._end"}
-"""Django closes every response in a thread."""
+CLOSING = {"_Stream.close", "_Stream._end", "_Stream.__del__"}
+"""Django closes every response in a thread; a forgotten stream ends where the garbage collector runs."""
 HANDLING = {
     "HttpInstrumentation.exception",
     "HttpInstrumentation._raised",
