@@ -19,7 +19,8 @@ from telemetry.store import Store
 
 def has_pool(db: BaseDatabaseWrapper) -> bool:
     """Whether Django's pool opens the connections and lends them; it, or Django without it, configures each once."""
-    return bool(db.settings_dict["OPTIONS"].get("pool")) and hasattr(db, "_configure_connection")
+    options = db.settings_dict.get("OPTIONS") or {}
+    return bool(options.get("pool")) and hasattr(db, "_configure_connection")
 
 
 class Pools:
