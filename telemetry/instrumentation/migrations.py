@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.dummy.base import DatabaseWrapper as Dummy
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from telemetry.catalogue.migrations import MigrationCatalogue
 from telemetry.instrumentation.guard import Guard
@@ -77,7 +78,8 @@ class MigrationInstrumentation:
 
     def _look(self, busy: threading.Lock) -> None:
         try:
-            self.refresh()
+            with suppress_instrumentation():  # a trace of its own every few seconds would be about nobody's request
+                self.refresh()
         finally:
             try:
                 connections.close_all()  # this thread's

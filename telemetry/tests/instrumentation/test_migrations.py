@@ -13,6 +13,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import ConnectionHandler
 from django.test import override_settings
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from telemetry.catalogue.migrations import migration_catalogue
 from telemetry.catalogue.own import DROPPED
@@ -251,6 +252,12 @@ class TestAsk:
         ask_and_wait(Lookup())
         opened = [str(path.resolve()) for path in Path("/proc/self/fd").iterdir()]
         assert [] == [path for path in opened if path.endswith((".sqlite3", ".sqlite3-wal"))]
+
+    def test_leaves_no_trace_of_its_own(self, databases: ConnectionHandler, monkeypatch: pytest.MonkeyPatch) -> None:
+        traced, lookup = [], Lookup()
+        monkeypatch.setattr(lookup.instrumentation, "refresh", lambda: traced.append(is_instrumentation_enabled()))
+        ask_and_wait(lookup)
+        assert [False] == traced
 
     def test_goes_on_in_a_child_whose_parent_was_asking(self, databases: ConnectionHandler) -> None:
         lookup = Lookup()
