@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from prometheus_client import (
@@ -15,6 +19,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.core import GaugeHistogramMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.openmetrics import exposition as stock_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
@@ -75,6 +80,46 @@ class TestForeignMetrics:
         (record,) = caplog.records
         assert type(broken).__qualname__ in record.getMessage()
         assert record.exc_info
+
+
+WORKER = """
+import sys
+from prometheus_client import Counter, Gauge, Histogram
+Counter("orders", "Orders.", ["kind"]).labels("a").inc(int(sys.argv[1]))
+Gauge("queue", "Queue.", multiprocess_mode="max").set(int(sys.argv[1]))
+Histogram("wait", "Waiting.").observe(int(sys.argv[1]))
+"""
+
+
+class TestMultiprocDir:
+    """The mode is chosen when prometheus_client is imported: the workers are processes of their own."""
+
+    def test_values_of_all_processes_are_read_as_by_prometheus_client(self, tmp_path: Path) -> None:
+        for amount in ("3", "4"):
+            environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+            subprocess.run([sys.executable, "-c", WORKER, amount], env=environ, check=True)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, str(tmp_path))  # type: ignore[no-untyped-call]
+        foreign = ForeignMetrics(CollectorRegistry(), never, str(tmp_path))
+        page = Renderer().render([], Format.TEXT, foreign.collect())
+        assert generate_latest(registry) == page
+        assert b'orders_total{kind="a"} 7.0' in page
+
+    def test_the_registry_of_this_process_is_not_asked(self, tmp_path: Path) -> None:
+        registry = CollectorRegistry()
+        Gauge("mine", "", registry=registry)
+        registry.register(Raising())
+        assert [] == ForeignMetrics(registry, never, str(tmp_path)).collect()
+
+    @pytest.mark.parametrize("directory", ["", "gone"])
+    def test_a_directory_that_is_none_costs_only_these_metrics_and_is_logged_once(
+        self, directory: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        foreign = ForeignMetrics(CollectorRegistry(), never, directory)
+        for _ in range(2):
+            assert [] == foreign.collect()
+        (record,) = caplog.records
+        assert f"PROMETHEUS_MULTIPROC_DIR are left out of the page: {directory!r}" in record.getMessage()
 
 
 class TestRenderer:
