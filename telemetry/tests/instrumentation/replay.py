@@ -1,33 +1,14 @@
-"""The same requests through django-prometheus or through ours, each in a process of its own.
-
-`python -m telemetry.tests.instrumentation.replay django_prometheus|recorder` prints the families
-`django_http_*` and `django_db_*` and all their samples as JSON.
-"""
+"""Requests of every sort in this process, and the families that either stack shows after them."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
-import os
-import subprocess
-import sys
-import warnings
 from typing import Any
 
 from telemetry.samples import FamilySamples
 
 Families = dict[str, dict[str, Any]]
 """By the name on the TYPE line: type, help, and the samples by `name{label=value,...}`."""
-
-
-def replay(stack: str) -> Families:
-    """The families that `stack` shows after the script, from a fresh process."""
-    command = [sys.executable, "-m", __name__, stack]
-    environ = {**os.environ, "TEST_STACK": stack, "DJANGO_SETTINGS_MODULE": "telemetry.tests.project.settings"}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 def script(client: Any, strict: Any) -> None:
@@ -105,24 +86,3 @@ def shown(collected: list[FamilySamples]) -> Families:
             samples[_line(f"{family.name}_sum", dict(labels))] = value.sum
         families[family.name] = {"type": family.type.value, "help": family.help, "samples": samples}
     return families
-
-
-def _main(stack: str) -> Families:
-    import django
-
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
-    django.setup()
-    from django.test import Client
-
-    from telemetry.tests.instrumentation.recording import Recording
-
-    recording = Recording() if stack == "recorder" else None
-    with recording or contextlib.nullcontext():
-        script(Client(raise_request_exception=False), Client(enforce_csrf_checks=True))
-        families = shown(recording.families()) if recording else _theirs()
-    return {name: family for name, family in families.items() if name.startswith(("django_http_", "django_db_"))}
-
-
-if __name__ == "__main__":
-    json.dump(_main(sys.argv[1]), sys.stdout)
