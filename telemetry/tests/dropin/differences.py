@@ -96,6 +96,28 @@ DIFFERENCES = (
         },
     ),
     Difference(
+        "What Django REST framework answers is no exception, though Http404 and PermissionDenied of other views are.",
+        {
+            **{
+                line("django_http_exceptions_total_by_type_total", {"type": name}): 1
+                for name in (
+                    "APIException",
+                    "Http404",
+                    "MethodNotAllowed",
+                    "NotAuthenticated",
+                    "ParseError",
+                    "PermissionDenied",
+                    "Throttled",
+                    "ValidationError",
+                )
+            },
+            **{
+                line("django_http_exceptions_total_by_view_total", {"view": view}): count
+                for view, count in (("api-failing", 5), ("api:product-detail", 2), ("api:product-list", 1))
+            },
+        },
+    ),
+    Difference(
         "A view is counted before it runs; ours is counted with its answer, so the scrape is not on its own page.",
         IN_FLIGHT,
     ),

@@ -151,6 +151,8 @@ _CLIENTS_THAT_LEAVE = [
 
 def script(server: str) -> Iterator[Step]:
     """The requests for a site under `gunicorn` or `uvicorn`: only there a view is told that its client has left."""
-    yield from (*_PLAIN, *_METHODS, *_MIDDLEWARES, *_ERRORS, *_PAGES, *_API, *_STREAMS, *_ASYNC, *_DATA)
+    yield from (*_PLAIN, *_METHODS, *_MIDDLEWARES, *_ERRORS, *_PAGES, *_API)
     if server == "uvicorn":
+        # Not last: they are over a moment after their views are told.
         yield from _CLIENTS_THAT_LEAVE
+    yield from (*_STREAMS, *_ASYNC, *_DATA)
