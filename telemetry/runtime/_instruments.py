@@ -23,6 +23,7 @@ from telemetry.instrumentation.http import HttpInstrumentation
 from telemetry.instrumentation.migrations import MigrationInstrumentation
 from telemetry.instrumentation.models import ModelInstrumentation, declared, name_models
 from telemetry.instrumentation.process import ProcessInstrumentation
+from telemetry.instrumentation.rest_framework import RestFrameworkInstrumentation
 from telemetry.projections import evaluate_all
 from telemetry.samples import FamilySamples, Reading
 from telemetry.store import Store
@@ -47,6 +48,7 @@ class Instrumentations:
             short_circuits=config.short_circuits,
             limit=limit,
         )
+        self.rest_framework = RestFrameworkInstrumentation(self.http, guard)
         self.db = DbInstrumentation(store, db, guard, limit=limit)
         self.cache = CacheInstrumentation(store, cache, guard, limit=limit)
         self.models = ModelInstrumentation(store, models, guard, named, limit=limit)
@@ -63,6 +65,7 @@ class Instrumentations:
 
     def start(self) -> None:
         """Watch from now on."""
+        self.rest_framework.install()
         self.db.install()
         self.cache.install()
         self.models.install()
