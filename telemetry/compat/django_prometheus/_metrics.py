@@ -108,7 +108,6 @@ class Metrics:
             return ours(name, documentation, labels, **kwargs)
         if family.name in BEFORE.values() and (labels or not _same_buckets(family, kwargs)):
             _logger.warning("telemetry: %s stays as it is: nothing gives it labels or other buckets", family.name)
-            labels, kwargs = (), {}
         elif (labels, documentation) != (family.labels, family.help) or not _same_buckets(family, kwargs):
             return ours(name, documentation, labels, **kwargs)
         made = _recorded.histogram if family.type is FamilyType.HISTOGRAM else _recorded.counter

@@ -115,6 +115,13 @@ class Hooked(middleware.PrometheusAfterMiddleware):
         return super().process_response(request, response)
 
 
+class Passing(Grouped):
+    """Lets the beginning of each request pass."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        return None
+
+
 class HookedBefore(middleware.PrometheusBeforeMiddleware):
     def process_request(self, request: HttpRequest) -> Any:
         return HttpResponse("early", status=418) if request.path == "/ok" else super().process_request(request)
@@ -156,7 +163,11 @@ class TestMetrics:
     def test_each_class_has_one_instance_of_its_own(self, recording: Recording) -> None:
         base = Metrics.get_instance()
         assert base is Metrics.get_instance()
-        assert type(Tenants.get_instance()) is Tenants
+
+        class More(Metrics):
+            pass
+
+        assert type(More.get_instance()) is More
         assert base is Metrics.get_instance()
 
     def test_an_unchanged_family_is_what_is_added_by_hand(self, recording: Recording) -> None:
@@ -279,6 +290,14 @@ class TestLabelsOfASite:
         assert {("200",): 1.0, ("500",): 1.0} == found[STATUS]
         assert set(AFTER_FAMILIES.values()) == set(found)
 
+    def test_a_metric_that_was_at_hand_before_counts_there_too(self, recording: Recording, get: Any) -> None:
+        child = Metrics.get_instance().responses_by_status.labels("299")
+        with override_settings(MIDDLEWARE=[f"{HERE}.Grouped"]):
+            get("/ok")
+        Metrics.get_instance().responses_by_status.labels("299").inc()
+        assert {("200",): 1.0, ("299",): 1.0} == own(recording)[STATUS]
+        assert child is not Metrics.get_instance().responses_by_status.labels("299")
+
     def test_what_our_own_families_count_goes_on(self, recording: Recording, get: Any) -> None:
         with override_settings(MIDDLEWARE=[f"{HERE}.TenantsAfter"]):
             get("/ok", **{"X-Tenant": "a"})
@@ -349,6 +368,14 @@ class TestHooks:
         with override_settings(MIDDLEWARE=[BEFORE, f"{HERE}.Hooked"]):
             asyncio.run(AsyncClient().get("/async"))
         assert [("request", False), ("view", False), ("response", False)] == Hooked.seen
+
+    def test_what_has_not_begun_has_no_latency(self, recording: Recording, get: Any) -> None:
+        with override_settings(MIDDLEWARE=[f"{HERE}.Passing"]):
+            assert 200 == get("/ok").status_code
+        found = own(recording)
+        assert {(): 1.0} == found["django_http_requests_unknown_latency_total"]
+        assert {("200",): 1.0} == found[STATUS]
+        assert ({}, {}) == (found[LATENCY], found[BY_METHOD])
 
     def test_the_outer_one_may_answer(self, recording: Recording, get: Any) -> None:
         with override_settings(MIDDLEWARE=[f"{HERE}.HookedBefore", AFTER]):
