@@ -88,6 +88,7 @@ class _Answer(BaseHTTPRequestHandler):
     server: MetricsServer
     server_version = "telemetry"
     sys_version = ""
+    default_request_version = "HTTP/1.0"  # what cannot be read gets an answer with a status, not one of HTTP/0.9
     timeout = 10.0
 
     def do_GET(self) -> None:

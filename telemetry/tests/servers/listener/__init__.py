@@ -1,0 +1,1 @@
+"""An app that starts the export port."""
