@@ -10,7 +10,7 @@ from telemetry.errors import ConfigurationError, SpecError
 from telemetry.instrumentation.guard import Guard
 from telemetry.limit import SERIES
 from telemetry.projections import evaluate
-from telemetry.samples import FamilySamples, Key
+from telemetry.samples import FamilySamples, TableReading
 from telemetry.spec import Kind, Layout, Projection
 from telemetry.store import MemoryStore, Store, Table
 
@@ -48,9 +48,10 @@ class Home:
         self.store = started.store or MemoryStore()
         self.guard = Guard(self.store)
         for reading in self._waiting.read().tables.values():
-            table = self.store.table(reading.layout)
-            for key, cells in reading.living.items():
-                _bring(self.store, table, key, cells)
+            try:
+                _bring(self.store, reading)
+            except Exception as exc:  # noqa: BLE001  # the application is about to start
+                self.guard.failed("compat.start", exc)
 
     def failed(self, where: str, exc: BaseException) -> None:
         """A measurement is lost, and the application goes on."""
@@ -93,16 +94,18 @@ class Home:
         return evaluate(projection, (self.store or self._waiting).read())
 
 
-def _bring(store: Store, table: Table, key: Key, cells: list[float]) -> None:
-    if table.layout.kind is Kind.LAST:
-        table.set(key, cells[0], cells[1])
-        return
-    with store.lock:
-        slot = table.slots.get(key)
-        if slot is None:
-            slot = store.bind(table, key)
-        for place, cell in enumerate(cells):
-            store.cells[slot + place] += cell
+def _bring(store: Store, reading: TableReading) -> None:
+    table = store.table(reading.layout)
+    for key, cells in reading.living.items():
+        if table.layout.kind is Kind.LAST:
+            table.set(key, cells[0], cells[1])
+            continue
+        with store.lock:
+            slot = table.slots.get(key)
+            if slot is None:
+                slot = store.bind(table, key)
+            for place, cell in enumerate(cells):
+                store.cells[slot + place] += cell
 
 
 home = Home()
