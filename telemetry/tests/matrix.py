@@ -8,7 +8,6 @@ asked for. The status is 0 if no test failed, 1 if one did or a pair could not b
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import shutil
@@ -33,8 +32,8 @@ DJANGOS: dict[Version, tuple[Version, Version]] = {
 """The oldest and the newest Python of each Django: https://docs.djangoproject.com/en/dev/faq/install/"""
 OLDEST: Version = (3, 11)
 """The oldest Python that the project supports."""
-NOT_WITH = {(6, 1): {"django-prometheus"}}
-"""Packages that refuse a Django; the tests that need them are skipped."""
+REFUSED = {(6, 1): {"django-prometheus"}}
+"""Packages that refuse a Django by their requirements, though the tests pass with both: installed without asking."""
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==[^\s\\]+(?:\s*;[^\\]*)?")
 
@@ -55,13 +54,16 @@ class Pair:
     def name(self) -> str:
         return f"python{dotted(self.python)}-django{dotted(self.django)}"
 
-    def requirements(self, lock: str) -> str:
-        """The lock's pins without hashes, with this Django."""
-        left_out = {"django", *NOT_WITH.get(self.django, ())}
-        found = (match for line in lock.splitlines() if (match := _PIN.match(line)))
-        pins = [match[0].strip() for match in found if match[1].lower() not in left_out]
+    def requirements(self, lock: str) -> tuple[list[str], list[str]]:
+        """The lock's pins without hashes, with this Django; those that refuse it apart."""
         major, minor = self.django
-        return "\n".join([f"django>={major}.{minor}a1,<{major}.{minor + 1}a0", *pins, ""])
+        wanted: list[str] = [f"django>={major}.{minor}a1,<{major}.{minor + 1}a0"]
+        apart: list[str] = []
+        for match in filter(None, map(_PIN.match, lock.splitlines())):
+            name = match[1].lower()
+            if name != "django":
+                (apart if name in REFUSED.get(self.django, ()) else wanted).append(match[0].strip())
+        return wanted, apart
 
 
 def interpreters(candidates: Iterable[Path]) -> dict[Version, Path]:
@@ -103,18 +105,18 @@ def installed(pair: Pair) -> Path:
     Raises:
         CalledProcessError: the environment could not be made; what pip says stands on the terminal.
     """
-    folder, wanted = HOME / pair.name, pair.requirements(LOCK.read_text())
+    folder, (wanted, apart) = HOME / pair.name, pair.requirements(LOCK.read_text())
     python, stamp = folder / "bin" / "python", folder / ".installed"
-    digest = hashlib.sha256(f"{pair.interpreter}\n{wanted}".encode()).hexdigest()
-    if stamp.exists() and stamp.read_text() == digest:
+    state = "\n".join([str(pair.interpreter), *wanted, "", *apart])
+    if stamp.exists() and stamp.read_text() == state:
         return python
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([pair.interpreter, "-m", "venv", folder], check=True)
-    file = folder / "requirements.txt"
-    file.write_text(wanted)
-    pip = (python, "-m", "pip", "install", "--disable-pip-version-check", "--no-user", "--quiet", "--requirement", file)
-    subprocess.run(pip, check=True)
-    stamp.write_text(digest)
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-user", "--quiet"]
+    subprocess.run([*pip, *wanted], check=True)
+    if apart:
+        subprocess.run([*pip, "--no-deps", *apart], check=True)
+    stamp.write_text(state)
     return python
 
 
@@ -143,7 +145,7 @@ def run(pair: Pair, arguments: Sequence[str]) -> Outcome:
         return Outcome(note="not installed")
     report = HOME / f"{pair.name}.xml"
     report.unlink(missing_ok=True)
-    # In CI a skipped test fails; here some are skipped for good: their package refuses a Django.
+    # In CI a skipped test fails; a machine with many Pythons may lack a server.
     environ = {name: value for name, value in os.environ.items() if name != "CI"}
     options = ["-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", f"--junitxml={report}", *arguments]
     done = subprocess.run([str(python), "-m", "pytest", *options], cwd=CHECKOUT, env=environ, check=False)

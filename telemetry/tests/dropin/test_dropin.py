@@ -12,8 +12,6 @@ from telemetry.tests.dropin.differences import ONLY_OURS, REQUESTS, RESPONSES
 from telemetry.tests.dropin.page import Page, changes, edges, labels, with_bodies
 from telemetry.tests.dropin.sites import Pages, Site
 
-pytest.importorskip("django_prometheus", reason="django-prometheus 2.5.0 is not for this Django")
-
 # They are right in one process alone; ours may be many.
 GUNICORN = Site("telemetry", "gunicorn", workers=3)
 UVICORN = Site("telemetry", "uvicorn", workers=2)

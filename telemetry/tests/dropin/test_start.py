@@ -13,8 +13,6 @@ from telemetry.tests.dropin.differences import IN_FLIGHT
 from telemetry.tests.dropin.page import Page, changes, read
 from telemetry.tests.dropin.sites import Site, running
 
-pytest.importorskip("django_prometheus", reason="django-prometheus 2.5.0 is not for this Django")
-
 MIGRATIONS = ("django_migrations_applied_total", "django_migrations_unapplied_total")
 
 
