@@ -11,7 +11,7 @@ COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet $(if $(U
   --generate-hashes --strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help demo generate test test-slow test-postgres lint types layers check lock clean
+.PHONY: help demo generate test test-slow test-postgres matrix bench lint types layers check lock clean
 
 help: ## Show what there is.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
@@ -27,6 +27,12 @@ test-slow: .venv/.dev ## Run the tests that take minutes.
 
 test-postgres: .venv/.dev ## Run the tests on PostgreSQL: psycopg 3, psycopg2, a pool; takes minutes.
 	$(BIN)/python -m telemetry.tests.postgres $(ARGS)
+
+matrix: .venv/.dev ## Run the tests on every Python and Django that can be had (ARGS= to choose); takes long.
+	$(BIN)/python -m telemetry.tests.matrix $(ARGS)
+
+bench: .venv/.dev ## Measure what the layer costs, beside django-prometheus and stock OpenTelemetry (ARGS= for scenes).
+	$(BIN)/python -m telemetry.benchmarks --check $(ARGS)
 
 lint: .venv/.dev ## Check style.
 	$(BIN)/ruff check
@@ -52,7 +58,7 @@ lock: $(BIN)/python ## Write the pinned, hashed requirement files anew.
 	for lock in $(LOCKS)/*.txt; do grep -v '^--' $$lock >$$lock.new && mv $$lock.new $$lock; done
 
 clean: ## Remove what make made: .venv, caches, the demo's data.
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info var/demo
+	rm -rf .venv .matrix .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info var/demo
 
 .venv/.%: $(LOCKS)/%.txt | $(BIN)/python
 	$(INSTALL) --requirement $<
