@@ -8,6 +8,7 @@ seconds, so that the next takes over when it dies. The page and its access rules
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import logging
 from collections.abc import Callable
@@ -80,7 +81,8 @@ class Endpoint(Election):
                 _logger.info("telemetry: serving the metrics of all processes on port %d", port)
                 return True
         self._losses += 1
-        if reason is not None and self._claim.shared:
+        # Without a claim to tell them apart, a taken port is most likely another process of this service.
+        if reason is not None and (self._claim.shared or reason.errno != errno.EADDRINUSE):
             self._warn(reason)
         return False
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -193,6 +194,60 @@ class TestCommands:
             [sys.executable, "-c", IMPATIENT, *command], env=env, capture_output=True, text=True, check=True
         )
         assert expected == done.stdout.split()[-1], done.stderr
+
+
+FORK = """
+import os, sys, time
+from telemetry.endpoint._election import Election
+Election.settling, late = float(sys.argv[1]), sys.argv[2] == "late"
+Election.pause = 0.1
+import django; django.setup()
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+from telemetry.endpoint import _configured
+while late and not _configured.port:
+    time.sleep(0.05)
+child = os.fork()
+if not child:
+    late and sys.stdin.read(1)
+    os._exit(0)
+if not late:
+    os.waitpid(child, 0)
+    print("master" if _configured._master else "no master")
+    from django.test import RequestFactory
+    application(RequestFactory().get("/ok").environ, lambda *_: None)
+print(child, flush=True)
+sys.stdin.read(1)
+"""
+
+
+@contextlib.contextmanager
+def forking(tmp_path: Path, port: int, settling: str, when: str) -> Iterator[subprocess.Popen[str]]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OTEL_"))}
+    env |= settings(str(port)) | {"PYTHONPATH": str(CHECKOUT), "TELEMETRY_STORE_DIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", FORK, settling, when], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.communicate()
+
+
+class TestFork:
+    def test_a_child_has_nothing_of_what_its_parent_listens_with(self, tmp_path: Path) -> None:
+        port = free_port()
+        with forking(tmp_path, port, "0", "late") as process:
+            assert process.stdout
+            child = int(process.stdout.readline())
+            assert [process.pid] == listeners(port, [process.pid, child])
+            claim = str(tmp_path / "endpoint")
+            assert (True, False) == (claim in descriptors(process.pid), claim in descriptors(child))
+
+    def test_a_process_that_forks_at_once_listens_when_it_serves_itself(self, tmp_path: Path) -> None:
+        port = free_port()
+        with forking(tmp_path, port, "1", "early") as process:
+            assert process.stdout
+            assert "master\n" == process.stdout.readline()
+            assert 1 == total(scraped(port), BY_METHOD)
 
 
 def two_ports() -> tuple[int, int]:
