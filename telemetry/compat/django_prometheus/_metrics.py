@@ -85,7 +85,7 @@ class Metrics:
                 name = name.removesuffix("_total")  # the name that overriding code knows
             # A list, also where it is empty: overriding code extends it.
             metric = self.register_metric(metric_cls, name, family.help, list(family.labels), **options)
-            setattr(self, attribute, metric)
+            setattr(self, attribute, self._taken(metric))
 
     def register_metric(
         self, metric_cls: Any, name: str, documentation: str, labelnames: Iterable[str] = (), **kwargs: Any
@@ -112,6 +112,17 @@ class Metrics:
             return ours(name, documentation, labels, **kwargs)
         made = _recorded.histogram if family.type is FamilyType.HISTOGRAM else _recorded.counter
         return made(family)
+
+    def _taken(self, metric: Any) -> Any:
+        """Ours, where overriding code has made prometheus_client's own: that would count one process only."""
+        if type(metric) not in _OURS:
+            return metric
+        prometheus_client.REGISTRY.unregister(metric)
+        options = {"buckets": metric._upper_bounds} if isinstance(metric, prometheus_client.Histogram) else {}
+        name = metric._name.removeprefix(f"{NAMESPACE}_")
+        return Metrics.register_metric(
+            self, type(metric), name, metric._documentation, metric._labelnames, namespace=NAMESPACE, **options
+        )
 
     if TYPE_CHECKING:
 

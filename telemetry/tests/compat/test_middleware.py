@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,10 +20,12 @@ from telemetry.compat.django_prometheus._metrics import BEFORE as BEFORE_FAMILIE
 from telemetry.compat.django_prometheus.middleware import Metrics
 from telemetry.projections import evaluate_all
 from telemetry.samples import HistogramValue
+from telemetry.tests.compat import subclasses
+from telemetry.tests.compat.subclasses import Grouped, Hooked, HookedBefore
 from telemetry.tests.instrumentation.conftest import project_settings  # noqa: F401 - for every test here
 from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
 
-HERE = __name__
+HERE = subclasses.__name__
 COMPAT = "telemetry.compat.django_prometheus.middleware."
 STATUS = "django_http_responses_total_by_status_total"
 BY_METHOD = "django_http_requests_total_by_method_total"
@@ -36,7 +37,7 @@ BODY = "django_http_requests_body_total_bytes"
 @pytest.fixture(autouse=True)
 def metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Metrics are made anew."""
-    for cls in (Metrics, Tenants, Reckless):
+    for cls in (Metrics, subclasses.Tenants, subclasses.Reckless, subclasses.ByItself):
         monkeypatch.setattr(cls, "_instance", None)
 
 
@@ -59,96 +60,6 @@ def own(recording: Recording) -> dict[str, dict[tuple[str, ...], float]]:
     }
 
 
-class Tenants(Metrics):
-    """A label more in the families of statuses and of methods."""
-
-    def register_metric(
-        self, metric_cls: Any, name: str, documentation: str, labelnames: Any = (), **kwargs: Any
-    ) -> Any:
-        if name in (
-            "django_http_responses_total_by_status",
-            "django_http_requests_total_by_method",
-            "django_http_ajax_requests_total",
-        ):
-            labelnames.extend(["tenant"])
-        return super().register_metric(metric_cls, name, documentation, labelnames=labelnames, **kwargs)
-
-
-class TenantsAfter(middleware.PrometheusAfterMiddleware):
-    metrics_cls = Tenants
-
-    def label_metric(self, metric: Any, request: HttpRequest, response: Any = None, **labels: Any) -> Any:
-        if "tenant" in metric._labelnames:
-            labels["tenant"] = request.headers["X-Tenant"]
-        return super().label_metric(metric, request, response, **labels)
-
-
-class Grouped(middleware.PrometheusAfterMiddleware):
-    """Says by itself what the view and the method are."""
-
-    def _get_view_name(self, request: HttpRequest) -> str:
-        return "any"
-
-    def _method(self, request: HttpRequest) -> str:
-        return super()._method(request).lower()
-
-
-class Hooked(middleware.PrometheusAfterMiddleware):
-    """Does work of its own in the methods that Django calls."""
-
-    seen: list[tuple[str, bool]] = []
-
-    def _saw(self, what: str) -> None:
-        self.seen.append((what, threading.current_thread() is threading.main_thread()))
-
-    def process_request(self, request: HttpRequest) -> Any:
-        self._saw("request")
-        return super().process_request(request)
-
-    def process_view(self, request: HttpRequest, view_func: Any, *view_args: Any, **view_kwargs: Any) -> Any:
-        self._saw("view")
-        return super().process_view(request, view_func, *view_args, **view_kwargs)
-
-    def process_response(self, request: HttpRequest, response: Any) -> Any:
-        self._saw("response")
-        response["X-Hooked"] = "1"
-        return super().process_response(request, response)
-
-
-class Passing(Grouped):
-    """Lets the beginning of each request pass."""
-
-    def process_request(self, request: HttpRequest) -> Any:
-        return None
-
-
-class HookedBefore(middleware.PrometheusBeforeMiddleware):
-    def process_request(self, request: HttpRequest) -> Any:
-        return HttpResponse("early", status=418) if request.path == "/ok" else super().process_request(request)
-
-    def process_response(self, request: HttpRequest, response: Any) -> Any:
-        response["X-Outer"] = "1"
-        return super().process_response(request, response)
-
-
-class Reckless(Metrics):
-    """Wants labels where nobody gives them."""
-
-    def register_metric(
-        self, metric_cls: Any, name: str, documentation: str, labelnames: Any = (), **kwargs: Any
-    ) -> Any:
-        labelnames.append("pod")
-        return super().register_metric(metric_cls, name, documentation, labelnames, **kwargs)
-
-
-class RecklessBefore(middleware.PrometheusBeforeMiddleware):
-    metrics_cls = Reckless
-
-
-class RecklessAfter(middleware.PrometheusAfterMiddleware):
-    metrics_cls = Reckless
-
-
 class TestMetrics:
     def test_has_the_attributes_of_the_original(self, recording: Recording) -> None:
         from telemetry.tests.compat.originals import attributes
@@ -169,6 +80,16 @@ class TestMetrics:
 
         assert type(More.get_instance()) is More
         assert base is Metrics.get_instance()
+
+    def test_what_overriding_code_makes_by_itself_is_counted_here_too(self, recording: Recording, get: Any) -> None:
+        with override_settings(MIDDLEWARE=[f"{HERE}.ByItselfAfter"]):
+            get("/ok")
+        assert {("x", "200"): 1.0} == own(recording)[STATUS]
+        assert {(): 1.0} == own(recording)["django_http_responses_body_total_bytes"]
+        names = {each.name for each in prometheus_client.REGISTRY.collect()}
+        assert "django_http_responses_total_by_charset" in names, "the built-in one, of the service"
+        made = prometheus_client.REGISTRY._names_to_collectors
+        assert not [name for name in made if name.startswith("django_http_")]
 
     def test_an_unchanged_family_is_what_is_added_by_hand(self, recording: Recording) -> None:
         Metrics.get_instance().responses_by_status.labels(status="299").inc(2)
