@@ -203,6 +203,15 @@ class Evaluation:
         else:
             self.facts.append(Fact(None))
         card = modifier.card if modifier else None
+        if operator != "and":
+            # Prometheus refuses several series of the "one" side for a key, of the other only where they match.
+            one, many = (left, right) if card == promql.VectorMatchCardinality.OneToMany else (right, left)
+            twice = _repeated(_key(series, listed, keep=keep) for series in one)
+            if not twice and card in (None, promql.VectorMatchCardinality.OneToOne):
+                keys = (_key(series, listed, keep=keep) for series in many)
+                twice = _repeated(key for key in keys if key in matched)
+            problem = f"{operator} fails on {self.world.name}: several series of a side have {twice}"
+            self.facts.append(Fact(False, problem) if twice else Fact(True if one else None))
         if operator == "and" or card == promql.VectorMatchCardinality.ManyToOne:
             found = {series for series in left if _key(series, listed, keep=keep) in matched}
         elif card == promql.VectorMatchCardinality.OneToMany:
@@ -227,7 +236,7 @@ class Evaluation:
         given = vectors[-1]
         if name == "histogram_quantile":
             self._require("le", given, name)
-            return {_restricted(series, ["le"], keep=False) for series in given}
+            return {_restricted(series, ["le"], keep=False) for series in given if "le" in dict(series)}
         if name in ("label_replace", "label_join") and isinstance(node.args[1], promql.StringLiteral):
             return {with_labels(series, {node.args[1].val: VARIABLE}) for series in given}
         return given
@@ -260,6 +269,16 @@ def _matched(left: set[Series], right: set[Series], listed: list[str], *, keep: 
         return both, ""
     first, second = (dict(sorted(min(side, key=sorted))) for side in keys)
     return both, f"{first} and {second}".replace(VARIABLE, "…")
+
+
+def _repeated(keys: Iterable[Series]) -> str:
+    """A key that comes twice, to be shown; empty where none does."""
+    seen: set[Series] = set()
+    for key in keys:
+        if key in seen:
+            return str(dict(sorted(key))).replace(VARIABLE, "…")
+        seen.add(key)
+    return ""
 
 
 def _key(series: Series, listed: list[str], *, keep: bool) -> Series:

@@ -104,7 +104,7 @@ class TestOutcome:
             "answers_total unless on (view) gone_total{status='9'}",
             "went_total or gone_total{view='never'}",
             "sum by (pod, view) (answers_total)",
-            'answers_total{namespace="shop"} * on (namespace) up{namespace="shop"}',
+            'answers_total{namespace="shop"} * on (namespace) group_left () up{namespace="shop"}',
             "went_total",
         ],
     )
