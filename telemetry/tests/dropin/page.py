@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -82,14 +82,27 @@ def with_bodies(samples: Samples, sizes: Iterable[int]) -> Samples:
     return more
 
 
-def edges(shown: Shown) -> set[tuple[str, ...]]:
-    """The bounds of a histogram's series as they are spelled, in the order of the page."""
-    series: dict[str, list[str]] = {}
-    for key in shown.samples:
-        bound = re.search(r"\ble=([^,}]+)", key)
+@dataclass(slots=True)
+class Series:
+    """One series of a histogram: each bound as it is spelled, with the count up to it."""
+
+    buckets: dict[str, float] = field(default_factory=dict)
+    sum: float = 0.0
+    count: float = 0.0
+
+
+def series(name: str, shown: Shown) -> list[Series]:
+    """The series of a histogram."""
+    found: dict[str, Series] = {}
+    for key, value in shown.samples.items():
+        bound = re.search(r"\ble=([^,}]+),?", key)
+        kind, _, rest = key.removeprefix(name).partition("{")
+        one = found.setdefault(rest.replace(bound[0], "").replace(",}", "}") if bound else rest, Series())
         if bound:
-            series.setdefault(key.replace(bound[0], ""), []).append(bound[1])
-    return {tuple(bounds) for bounds in series.values()}
+            one.buckets[bound[1]] = value
+        else:
+            setattr(one, kind.removeprefix("_"), value)
+    return list(found.values())
 
 
 def labels(shown: Shown) -> set[tuple[str, ...]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 
 from telemetry.tests.dropin import differences
 from telemetry.tests.dropin.differences import ONLY_OURS, REQUESTS, RESPONSES
-from telemetry.tests.dropin.page import Page, changes, edges, labels, with_bodies
+from telemetry.tests.dropin.page import Page, changes, labels, series, with_bodies
 from telemetry.tests.dropin.sites import Pages, Site
 
 # They are right in one process alone; ours may be many.
@@ -69,11 +70,12 @@ class TestEveryFamily:
             assert labels(pair.theirs[name]) == labels(pair.ours[name]), name
 
     def test_edges(self, pair: Pair) -> None:
-        histograms = [name for name, shown in pair.theirs.items() if shown.type == "histogram"]
-        assert 5 == len(histograms)
-        for name in histograms:
-            assert 1 == len(edges(pair.theirs[name])), name
-            assert edges(pair.theirs[name]) == edges(pair.ours[name]), name
+        def edges(page: Page) -> dict[str, set[tuple[str, ...]]]:
+            histograms = (name for name in pair.theirs if page[name].type == "histogram")
+            return {name: {tuple(each.buckets) for each in series(name, page[name])} for name in histograms}
+
+        assert [1] * 5 == [len(found) for found in edges(pair.theirs).values()]
+        assert edges(pair.theirs) == edges(pair.ours)
 
     def test_counts(self, pair: Pair) -> None:
         expected: Counter[str] = Counter()
@@ -87,14 +89,17 @@ class TestEveryFamily:
         besides = [size for each in differences.of(pair.server) for size in each.bodies.get(name, ())]
         assert with_bodies(pair.theirs[name].samples, besides) == pair.ours[name].samples
 
-    def test_times_are_counted(self, pair: Pair) -> None:
-        for name in (name for name, shown in pair.ours.items() if shown.type == "histogram"):
-            samples = pair.ours[name].samples
-            counts = {key: count for key, count in samples.items() if key.startswith(f"{name}_count")}
-            wholes = {
-                key.replace("_bucket{", "_count{").replace("le=+Inf,", "").replace("le=+Inf", ""): count
-                for key, count in samples.items()
-                if "le=+Inf" in key
-            }
-            assert counts
-            assert counts == wholes, name
+    def test_buckets_count_and_sum_agree(self, pair: Pair) -> None:
+        """Times are no two runs' the same; what is said of them must hold together."""
+        found = [
+            each for name in pair.ours if pair.ours[name].type == "histogram" for each in series(name, pair.ours[name])
+        ]
+        assert found
+        for each in found:
+            bounds, counts = [float(bound) for bound in each.buckets], list(each.buckets.values())
+            own = [count - before for before, count in pairwise([0.0, *counts])]
+            assert min(own) >= 0
+            assert each.count == each.buckets["+Inf"]
+            above = [0.0, *bounds[:-1]]
+            assert sum(count * bound for count, bound in zip(own, above, strict=True)) <= each.sum
+            assert sum(count * bound for count, bound in zip(own, bounds, strict=True) if count) >= each.sum
