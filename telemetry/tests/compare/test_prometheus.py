@@ -91,7 +91,8 @@ def prometheus(known: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         )
         try:
             with running(config, directory / "data") as prometheus:
-                prometheus.wait_for_sample("count_over_time(up[1m]) > 1")
+                # Steps of a subquery are at whole seconds, of which none may have passed since the first scrape.
+                prometheus.wait_for_sample("count_over_time(up[1m:1s]) > 1 and count_over_time(up[1m]) > 1")
                 yield prometheus
         finally:
             server.shutdown()
