@@ -6,16 +6,18 @@ import http.client
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from prometheus_client import CollectorRegistry, start_http_server
 
-from telemetry.endpoint import MetricsServer, _server
-from telemetry.tests.servers.harness import get
+from telemetry.endpoint import Endpoint, MetricsServer, _server
+from telemetry.tests.servers.harness import free_port, get
 from telemetry.views import metrics
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -131,9 +133,11 @@ class TestAddress:
 class TestClients:
     def test_the_slow_make_room_for_the_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_server, "CONNECTIONS", 4)
+        monkeypatch.setattr(_server._Answer, "timeout", 3600.0)
         with serving(told) as server:
             slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(12)]
             for client in slow:
+                client.settimeout(30)
                 client.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
             assert 200 == get(server.port, "/metrics")[0]
             assert b"" == slow[0].recv(100)
@@ -141,6 +145,7 @@ class TestClients:
                 client.close()
 
     def test_one_that_says_nothing_is_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert 0 < _server._Answer.timeout <= 10
         monkeypatch.setattr(_server._Answer, "timeout", 0.2)
         with serving(told) as server, socket.create_connection(("127.0.0.1", server.port)) as silent:
             silent.settimeout(30)
@@ -167,3 +172,52 @@ class TestClients:
             assert 200 == get(server.port, "/metrics")[0]
         assert ("", "") == capfd.readouterr()
         assert [] == [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+class TestEndpoint:
+    def endpoint(self, port: int, directory: Path | None) -> Endpoint:
+        return Endpoint((port,), "127.0.0.1", told, lambda: directory)
+
+    def test_a_taken_port_is_told_once_after_some_tries(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            endpoint = self.endpoint(other.getsockname()[1], tmp_path)
+            told = [(endpoint.seek(), len(caplog.records)) for _ in range(5)]
+        endpoint.resign()
+        assert [(False, 0), (False, 0), (False, 1), (False, 1), (False, 1)] == told
+
+    @pytest.mark.parametrize("shared", [True, False], ids=["claim", "bind alone"])
+    def test_losers_say_nothing_and_one_of_them_is_next(
+        self, shared: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        port, directory = free_port(), tmp_path if shared else None
+        first, second = self.endpoint(port, directory), self.endpoint(port, directory)
+        assert [True, *[False] * 5] == [first.seek(), *(second.seek() for _ in range(5))]
+        assert [] == caplog.records
+        first.resign()
+        assert second.seek()
+        second.resign()
+
+    @pytest.mark.parametrize("shared", [True, False], ids=["claim", "bind alone"])
+    def test_an_address_that_cannot_be_had_is_told(
+        self, shared: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        endpoint = Endpoint((free_port(),), "192.0.2.1", told, lambda: tmp_path if shared else None)
+        assert [False] * 3 == [endpoint.seek() for _ in range(3)]
+        endpoint.resign()
+        (record,) = caplog.records
+        assert "of 192.0.2.1: Cannot assign requested address" in record.getMessage()
+
+    def test_it_serves_again_after_what_failed_is_over(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Endpoint, "pause", 0.05)
+        endpoint = self.endpoint(free_port(), tmp_path)
+        with monkeypatch.context() as broken:
+            broken.setattr(Endpoint, "work", lambda _: 1 / 0)
+            endpoint.start(now=True)
+            assert endpoint.port is None
+        (port,) = endpoint.ports
+        while endpoint.port is None:
+            time.sleep(0.01)
+        assert 200 == get(port, "/metrics")[0]
+        endpoint.stop()
+        with pytest.raises(ConnectionRefusedError):
+            get(port, "/metrics")
