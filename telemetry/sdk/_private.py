@@ -36,8 +36,14 @@ from opentelemetry.sdk.metrics._internal.measurement import Measurement
 from opentelemetry.sdk.metrics._internal.measurement_consumer import MeasurementConsumer
 from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
 from opentelemetry.sdk.metrics._internal.sdk_configuration import SdkConfiguration
-from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExporter,
+    MetricReader,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.metrics.view import DefaultAggregation
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 __all__ = [
@@ -51,12 +57,15 @@ __all__ = [
     "adopt_consumer",
     "advisory_of",
     "ask",
+    "end_batches",
+    "exporter_of",
     "inner_collector",
     "instruments_of",
     "make_instrument",
     "map_unit",
     "sanitize_attribute",
     "sanitize_full_name",
+    "spans_waiting",
     "temporality_of",
 ]
 
@@ -210,6 +219,22 @@ def adopt_consumer(provider: Any, consumer: Any) -> None:
     for reader in old._reader_storages:
         consumer.add_metric_reader(reader)
         reader._set_collect_callback(consumer.collect)
+
+
+def exporter_of(reader: PeriodicExportingMetricReader) -> MetricExporter:
+    """Where a periodic reader sends what it collects."""
+    return reader._exporter
+
+
+def spans_waiting(processor: BatchSpanProcessor) -> tuple[int, int]:
+    """How many spans wait for their export, and how many may."""
+    batch = processor._batch_processor
+    return len(batch._queue), batch._max_queue_size
+
+
+def end_batches(processor: BatchSpanProcessor, seconds: float) -> None:
+    """Export what waits, for so long at most: the processor's own shutdown waits for 30 seconds."""
+    processor._batch_processor.shutdown(timeout_millis=int(seconds * 1000))
 
 
 def inner_collector(reader: PrometheusMetricReader) -> Any:

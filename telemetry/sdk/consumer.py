@@ -72,6 +72,10 @@ class StoreConsumer(MeasurementConsumer):
     ) -> None:
         self.config = config
         self.declared: Mapping[str, Family] = {} if declared is None else declared
+        self.admit: Callable[[MetricReader], bool] = lambda reader: True
+        """Whether a reader gets data from this process."""
+        self.shown: Callable[[FamilySamples], Flow | None] = flow_of_family
+        """How readers other than the page's are shown the families of `extra`; None leaves one out."""
         self._instruments = instruments
         self._exemplars = not isinstance(config.exemplar_filter, AlwaysOffExemplarFilter)
         self._store = store
@@ -125,15 +129,16 @@ class StoreConsumer(MeasurementConsumer):
     def collect(self, metric_reader: MetricReader, timeout_millis: float = 10_000) -> MetricsData | None:
         """What all processes recorded, as this reader wants it; None where there is nothing or it cannot be read."""
         state = self._readers.get(metric_reader)
-        if state is None:
+        if state is None or not self.admit(metric_reader):
             return None
         try:
             seconds = min(SECONDS, timeout_millis / 1000)
             self.publish(seconds)
             reading = self._store.read()
-            flows = self.flows(reading, state.resolver, seconds)
-            flows += [flow for samples in (self._extra or _nothing)(reading) if (flow := flow_of_family(samples))]
             page = isinstance(metric_reader, PrometheusMetricReader)
+            shown = flow_of_family if page else self.shown
+            flows = self.flows(reading, state.resolver, seconds)
+            flows += [flow for samples in (self._extra or _nothing)(reading) if (flow := shown(samples))]
             if page:  # HELP and TYPE are wanted without data too; the exporter fails on exponential histograms
                 flows = [flow for flow in flows if flow.shape is not Shape.EXPONENTIAL]
             return metrics_data(flows, reading, metric_reader, state.baseline, self.config.resource, empty=page)
@@ -142,6 +147,10 @@ class StoreConsumer(MeasurementConsumer):
             return None
 
     # What the runtime and the families call.
+
+    def baseline_of(self, metric_reader: MetricReader) -> Baseline:
+        """What a reader that was added has been given so far."""
+        return self._readers[metric_reader].baseline
 
     def publish(self, seconds: float = SECONDS) -> None:
         """Ask the observables of process scope and store what they tell; starts no callback after `seconds`."""

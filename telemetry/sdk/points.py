@@ -5,10 +5,12 @@ https://opentelemetry.io/docs/specs/otel/metrics/data-model/
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import time_ns
+from typing import Any
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
@@ -50,6 +52,41 @@ class Baseline:
     of: tuple[int, str] | None = None
     time: int = 0
     cells: dict[str, dict[Key, list[float]]] = field(default_factory=dict)
+
+    def snapshot(self) -> Baseline:
+        """What `restore` goes back to where the reader's receiver did not get the points."""
+        with self.lock:
+            return Baseline(self.lock, self.of, self.time, {id_: dict(series) for id_, series in self.cells.items()})
+
+    def restore(self, earlier: Baseline) -> None:
+        """Be as `earlier`, which is not to be used any more."""
+        with self.lock:
+            self.of, self.time, self.cells = earlier.of, earlier.time, earlier.cells
+
+    def dump(self) -> bytes:
+        """As JSON, for a process that goes on from here."""
+        with self.lock:
+            cells = {id_: list(series.items()) for id_, series in self.cells.items()}
+            return json.dumps([self.of, self.time, cells]).encode()
+
+    def load(self, dumped: bytes) -> None:
+        """Go on from what another process dumped.
+
+        Raises:
+            ValueError: it did not.
+        """
+        try:
+            of, time, cells = json.loads(dumped)
+            found = {id_: {_tuples(key): list(map(float, row)) for key, row in rows} for id_, rows in cells.items()}
+            generation, instance = of
+            earlier = Baseline(self.lock, (int(generation), str(instance)), int(time), found)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{dumped[:40]!r}... is not a baseline: {error}") from error
+        self.restore(earlier)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def metrics_data(

@@ -6,63 +6,73 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping, Sequence
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.environment_variables import (
-    OTEL_EXPORTER_OTLP_ENDPOINT,
-    OTEL_EXPORTER_OTLP_PROTOCOL,
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
-    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,
-    OTEL_SDK_DISABLED,
-)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 
-from telemetry.errors import ConfigurationError
+from telemetry.catalogue.export import FAILED, LOST, SPANS
 from telemetry.sdk._fork import ForkLock
+from telemetry.sdk._private import end_batches, spans_waiting
+from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
+from telemetry.store.base import Store
 
-OTEL_TRACES_EXPORTER = "OTEL_TRACES_EXPORTER"
-
-_OTLP_PACKAGES = {
-    "grpc": "opentelemetry.exporter.otlp.proto.grpc",
-    "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
-}
+AT_EXIT = 2.0
+"""Seconds that the end of a process waits for its last spans to be taken."""
 
 
-def build_tracer_provider(environ: Mapping[str, str] = os.environ) -> TracerProvider | None:
+def build_tracer_provider(environ: Mapping[str, str] = os.environ, store: Store | None = None) -> TracerProvider | None:
     """A tracer provider that exports as the environment says; None where nothing asks for spans.
 
     Spans are asked for by OTEL_TRACES_EXPORTER (a comma-separated list of otlp and console, or none) or,
     where it is not set, by an OTLP endpoint. OTEL_EXPORTER_OTLP_PROTOCOL is grpc (the SDK's default) or
     http/protobuf. Sampler, resource, limits and the exporters' own variables are read by the SDK from the
     process's environment. No thread starts and no connection is made before the first span has ended.
+    Spans that did not arrive are counted in `store`.
 
     Raises:
         ConfigurationError: a variable's value is not valid, or the exporter's package is not installed.
     """
-    if environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
-        return None
-    factories = [_factory(name, environ) for name in _exporters(environ)]
+    factories = [_factory(name, environ) for name in wanted(Signal.TRACES, environ)]
     if not factories:
         return None
     provider = TracerProvider(resource=Resource.create())
+    losses = Losses(store)
     for factory in factories:
-        provider.add_span_processor(LazyBatchProcessor(factory))
+        provider.add_span_processor(LazyBatchProcessor(factory, losses))
     return provider
+
+
+class Losses:
+    """Counts the spans that did not arrive, if there is a store to count in."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._failed = None if store is None else store.table(FAILED)
+        self._lost = None if store is None else store.table(LOST)
+
+    def failed(self) -> None:
+        """An export was not acknowledged."""
+        if self._failed is not None:
+            self._failed.add((SPANS,))
+
+    def lost(self, reason: str, spans: int) -> None:
+        """So many spans are gone; `reason` is constant."""
+        if self._lost is not None and spans:
+            self._lost.add((SPANS, reason), float(spans))
 
 
 class LazyBatchProcessor(SpanProcessor):
     """The SDK's batch processor, made when the first span ends, and made anew in a forked child.
 
     An exporter's connection does not survive a fork, and neither does the batch processor's thread.
+    What waits is bounded by OTEL_BSP_MAX_QUEUE_SIZE; what finds no room is lost, and `losses` counts it.
     """
 
-    def __init__(self, exporter: Callable[[], SpanExporter]) -> None:
+    def __init__(self, exporter: Callable[[], SpanExporter], losses: Losses | None = None) -> None:
         self._exporter = exporter
+        self._losses = losses or Losses()
         self._lock = ForkLock()
         self._made: tuple[int, BatchSpanProcessor] | None = None
         self._shut = False
@@ -80,15 +90,20 @@ class LazyBatchProcessor(SpanProcessor):
             with self._lock:
                 made = self._made
                 if made is None or made[0] != os.getpid():
-                    made = self._made = (os.getpid(), BatchSpanProcessor(self._exporter()))
+                    counting = _CountingExporter(self._exporter(), self._losses)
+                    made = self._made = (os.getpid(), BatchSpanProcessor(counting))
+        waiting, room = spans_waiting(made[1])
+        if waiting >= room:  # the oldest gives way
+            self._losses.lost("queue_full", 1)
         made[1].on_end(span)
 
     def shutdown(self) -> None:
-        """Export what is queued and stop the thread, if this process has one."""
+        """Export what is queued and stop the thread, if this process has one; for 2 seconds at most."""
         self._shut = True
         mine = self._mine()
         if mine is not None:
-            mine.shutdown()  # type: ignore[no-untyped-call]
+            end_batches(mine, AT_EXIT)
+            self._losses.lost("exit", spans_waiting(mine)[0])
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Export what is queued; whether that ended in time."""
@@ -100,42 +115,38 @@ class LazyBatchProcessor(SpanProcessor):
         return made[1] if made is not None and made[0] == os.getpid() else None
 
 
-def _exporters(environ: Mapping[str, str]) -> list[str]:
-    given = environ.get(OTEL_TRACES_EXPORTER, "").strip()
-    if not given:
-        endpoint = environ.get(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) or environ.get(OTEL_EXPORTER_OTLP_ENDPOINT)
-        return ["otlp"] if endpoint and endpoint.strip() else []
-    names = [name.strip().lower() for name in given.split(",") if name.strip()]
-    for name in names:
-        if name not in ("otlp", "console", "none"):
-            raise ConfigurationError(f"{OTEL_TRACES_EXPORTER}: {name!r} is not valid; give otlp, console or none")
-    return [] if "none" in names else list(dict.fromkeys(names))
+class _CountingExporter(SpanExporter):
+    """An exporter that counts what it could not deliver."""
+
+    def __init__(self, exporter: SpanExporter, losses: Losses) -> None:
+        self._exporter = exporter
+        self._losses = losses
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        arrived = False
+        try:
+            result = self._exporter.export(spans)
+            arrived = result is SpanExportResult.SUCCESS
+            return result
+        finally:
+            if not arrived:
+                self._losses.failed()
+                self._losses.lost("failed", len(spans))
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
 
 
 def _factory(name: str, environ: Mapping[str, str]) -> Callable[[], SpanExporter]:
     if name == "console":
         return ConsoleSpanExporter
-    variable = OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
-    if not environ.get(variable, "").strip():
-        variable = OTEL_EXPORTER_OTLP_PROTOCOL
-    protocol = environ.get(variable, "").strip() or "grpc"
-    package = _OTLP_PACKAGES.get(protocol)
-    if package is None:
-        raise ConfigurationError(f"{variable}: {protocol!r} is not valid; give {' or '.join(_OTLP_PACKAGES)}")
-    if not _installed(package):
-        raise ConfigurationError(
-            f"{variable}: spans are to go out by {protocol}, but {package} is not installed; install the extra 'otlp'"
-        )
+    package = otlp_package(Signal.TRACES, environ)
 
     def exporter() -> SpanExporter:
-        made: SpanExporter = import_module(f"{package}.trace_exporter").OTLPSpanExporter()
+        made: SpanExporter = load(package, "trace_exporter", "OTLPSpanExporter")()
         return made
 
     return exporter
-
-
-def _installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # a parent package is missing
-        return False

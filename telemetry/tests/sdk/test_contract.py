@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics._internal import aggregation, instrument, measurement_consumer, metric_reader_storage
 from opentelemetry.sdk.metrics._internal.measurement import Measurement
 from opentelemetry.sdk.metrics._internal.sdk_configuration import SdkConfiguration
-from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    ConsoleMetricExporter,
+    InMemoryMetricReader,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.metrics.view import (
     DropAggregation,
     ExplicitBucketHistogramAggregation,
@@ -27,6 +33,7 @@ from opentelemetry.sdk.metrics.view import (
     SumAggregation,
     View,
 )
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from prometheus_client import CollectorRegistry
 
 import telemetry.sdk
@@ -117,6 +124,20 @@ class TestReader:
         assert _mapping.sanitize_full_name("a.b") == "a_b"
         assert _mapping.sanitize_attribute("a.b") == "a_b"
         assert _mapping.map_unit("s") == "seconds"
+
+
+class TestExporters:
+    def test_a_periodic_reader_keeps_its_exporter(self) -> None:
+        exporter = ConsoleMetricExporter()
+        reader: Any = PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)
+        assert reader._exporter is exporter
+
+    def test_a_batch_processor_has_a_bounded_queue_and_its_end_a_deadline(self) -> None:
+        processor: Any = BatchSpanProcessor(ConsoleSpanExporter(), max_queue_size=7, max_export_batch_size=7)
+        batch = processor._batch_processor
+        assert (len(batch._queue), batch._max_queue_size) == (0, 7)
+        assert "timeout_millis" in inspect.signature(batch.shutdown).parameters
+        processor.shutdown()
 
 
 class TestInstruments:

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
 from telemetry.errors import ConfigurationError
-from telemetry.sdk import tracing
+from telemetry.sdk import exporters
 from telemetry.sdk.tracing import LazyBatchProcessor, build_tracer_provider
 
 
@@ -114,7 +114,7 @@ class TestBuildTracerProvider:
             build_tracer_provider(environ)
 
     def test_a_missing_package_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(tracing._OTLP_PACKAGES, "grpc", "opentelemetry.exporter.missing.grpc")
+        monkeypatch.setitem(exporters._OTLP_PACKAGES, "grpc", "opentelemetry.exporter.missing.grpc")
         with pytest.raises(ConfigurationError, match=r"opentelemetry.exporter.missing.grpc is not .* extra 'otlp'"):
             build_tracer_provider({"OTEL_TRACES_EXPORTER": "otlp"})
 
