@@ -1,0 +1,267 @@
+"""Nothing private in spans and log records: the one place that decides what is data and takes it out.
+
+Built in are SQL literals, exception messages, values of query strings, headers and attributes with
+secret-looking names, e-mail addresses, and numbers shaped like cards and US social security numbers.
+`configure` adds a project's own names and patterns. What each rule does, and why, is in docs/PRIVACY.md.
+
+The rules are the process's, not an object's: log formatters are built by `logging.config` before
+anything of ours exists, and spans of other libraries are cleaned as well as our own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import Any
+from urllib.parse import unquote_plus
+
+from opentelemetry.trace import Span, Status, StatusCode
+
+from telemetry.instrumentation._statements import without_literals
+
+__all__ = ["REDACTED", "attributes", "configure", "is_private", "masked", "query", "record", "sanitized", "stack"]
+
+REDACTED = "REDACTED"
+"""What stands where something private was."""
+
+_LONGEST_QUERY = 2_048
+_LONGEST_NAME = 64
+_FRAMES = 100
+"""Frames of a stack that are told, the innermost ones; a recursion without end has a thousand."""
+_EXCEPTIONS = 10
+"""Exceptions of a chain or a group that are told."""
+
+_PRIVATE_NAME = re.compile(
+    # secrets
+    r"pass(?:w|phrase|code)|pwd|secret|token|auth|credential|apikey|accesskey|privatekey|signature|session|cookie"
+    r"|csrf|xsrf|jwt|otp|nonce|^(?:sig|key|code|state|pin)$"
+    # people
+    r"|mail|phone|mobile|^(?:tel|fax)$|ssn|social|taxid|passport|licen[sc]e|birth|^dob$|^(?:first|last|full|sur)?name$"
+    r"|username|^user$|address|street|zip|postal|card|cv[cv]|iban|account"
+    # their health and business, and what they look for
+    r"|patient|member|subscriber|^mrn$|diagnos|claim|customer|^(?:q|query|search)$"
+)
+_SHAPES = re.compile(
+    # Trace ids and UUIDs stay, whatever digits they are made of.
+    r"(?P<id>\b(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b)"
+    # Possessive, and from the beginning of a word only: each character is looked at once.
+    r"|(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)++"
+    r"|(?<![0-9])[0-9]{3}(?:[- .]|%20)[0-9]{2}(?:[- .]|%20)[0-9]{4}(?![0-9])"
+    r"|(?<![0-9])[0-9]{4}([- ])[0-9]{4}\2[0-9]{4}\2[0-9]{1,7}(?![0-9])"
+    r"|(?<![0-9])[0-9]{4}([- ])[0-9]{6}\3[0-9]{5}(?![0-9])"
+    r"|(?<![0-9])(?P<digits>[2-6][0-9]{12,18})(?![0-9])"
+)
+_MAYBE = re.compile(r"@|%40|[0-9]{3}").search
+_LITERALS = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)|\([^()]*+\)|[0-9]++")
+_FRAME = re.compile(r'\s+File ".*", line [0-9]+, in \S+')
+_TYPE = re.compile(r"([^\W\d][\w.]*)(?::.*)?")
+_TRACEBACK = "Traceback (most recent call last):"
+_CAUSE = "The above exception was the direct cause of the following exception:"
+_CONTEXT = "During handling of the above exception, another exception occurred:"
+_HEADER = re.compile(r"http\.(?:request|response)\.header\.(.+)", re.DOTALL)
+_STATEMENTS = frozenset({"db.query.text", "db.statement"})
+_URLS = frozenset({"url.full", "http.url", "http.target"})
+_URL_HEADERS = frozenset({"referer", "location", "content-location", "origin"})
+_PARAMETERS = ("db.query.parameter.", "db.statement.parameters", "db.operation.parameter.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    names: frozenset[str] = frozenset()
+    patterns: tuple[re.Pattern[str], ...] = ()
+    exception_messages: bool = False
+
+
+_rules = _Rules()
+
+
+def configure(
+    *, names: Iterable[str] = (), patterns: Iterable[re.Pattern[str]] = (), exception_messages: bool = False
+) -> None:
+    """Set what this process takes for private beyond what is built in; replaces what was set before.
+
+    `names` are whole names of query parameters, headers and attributes (of these also the last part
+    after a dot); case, `-` and `_` make no difference. `patterns` are masked wherever text is.
+    `exception_messages` lets messages stay, masked: the only thing here that shows more.
+    """
+    global _rules
+    _rules = _Rules(frozenset(map(_plain, names)), tuple(patterns), exception_messages)
+    is_private.cache_clear()
+
+
+def masked(text: str) -> str:
+    """The text with `REDACTED` for e-mail addresses, card and SSN-shaped numbers and the project's patterns."""
+    if _MAYBE(text) is not None:
+        text = _SHAPES.sub(_shape, text)
+    for pattern in _rules.patterns:
+        text = pattern.sub(REDACTED, text)
+    return text
+
+
+def sanitized(sql: str, system: str = "") -> str:
+    """A statement as `db.query.text` may show it: placeholders stay, literals are `?`, comments are gone.
+
+    `system` is the value of `db.system.name`, where it is known. At most 16,384 characters are looked at.
+    """
+    return masked(without_literals(sql, system))
+
+
+@lru_cache(1024)
+def is_private(name: str) -> bool:
+    """Whether a value under this name of a query parameter or a header is nobody's business."""
+    plain = _plain(name)
+    return len(name) > _LONGEST_NAME or plain in _rules.names or _PRIVATE_NAME.search(plain) is not None
+
+
+def query(text: str) -> str:
+    """A query string (without `?`): `REDACTED` for values of private names or shapes, and for what has no name."""
+    parts = text[:_LONGEST_QUERY].split("&")
+    if len(text) > _LONGEST_QUERY:
+        parts[-1] = "..."
+    return "&".join(map(_parameter, parts))
+
+
+def url(text: str) -> str:
+    """A URL, whole or from its path on, without credentials and fragment, its query string as by `query`."""
+    text, _, _ = text.partition("#")
+    text, asked, parameters = text.partition("?")
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        authority, slash, path = rest.partition("/")
+        text = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    return masked(text) + (f"?{query(parameters)}" if asked else "")
+
+
+def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A span's or an event's attributes without what is private; those that are clean stay as they are."""
+    kept: dict[str, Any] = {}
+    for name, value in found.items():
+        header = _HEADER.match(name) if name.startswith("http.") else None
+        if header is not None:
+            if not is_private(header[1]):
+                kept[name] = _each(value, url if header[1] in _URL_HEADERS else masked)
+        elif name in _STATEMENTS:
+            system = str(found.get("db.system.name") or found.get("db.system") or "")
+            kept[name] = sanitized(str(value), system)
+        elif name == "url.query":
+            kept[name] = query(str(value))
+        elif name in _URLS:
+            kept[name] = url(str(value))
+        elif name == "exception.message":
+            if _rules.exception_messages:
+                kept[name] = _message(str(value))
+        elif name == "exception.stacktrace":
+            kept[name] = "\n".join(_without_messages(str(value)))
+        elif _rules.names and (_plain(name) in _rules.names or _plain(name.rpartition(".")[2]) in _rules.names):
+            kept[name] = REDACTED
+        elif not name.startswith(_PARAMETERS):
+            kept[name] = _each(value, masked)
+    return kept
+
+
+def record(span: Span, error: BaseException, *, escaped: bool = False) -> None:
+    """Tell a span of an error without its message, which quotes the data that was wrong."""
+    event = {"exception.type": _type(error), "exception.stacktrace": stack(error), "exception.escaped": str(escaped)}
+    description = type(error).__name__
+    if _rules.exception_messages:
+        event["exception.message"] = _message(str(error))
+        description += f": {event['exception.message']}"
+    span.add_event("exception", event)
+    span.set_status(Status(StatusCode.ERROR, description))
+
+
+def stack(error: BaseException) -> str:
+    """Where it was raised, and what from, as files, lines and functions: no message, and no line of source."""
+    return "\n".join(_stack(error, [_EXCEPTIONS], set()))
+
+
+def _stack(error: BaseException, left: list[int], seen: set[int]) -> Iterator[str]:
+    left[0] -= 1
+    if left[0] < 0 or id(error) in seen:
+        return
+    seen.add(id(error))
+    if error.__cause__ is not None:
+        yield from _stack(error.__cause__, left, seen)
+        yield _CAUSE
+    elif error.__context__ is not None and not error.__suppress_context__:
+        yield from _stack(error.__context__, left, seen)
+        yield _CONTEXT
+    frames = list(_frames(error.__traceback__))
+    if frames:
+        yield _TRACEBACK
+        yield from frames[-_FRAMES:]
+    yield _type(error)
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _stack(inner, left, seen)
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[str]:
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        yield f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}'
+        traceback = traceback.tb_next
+
+
+def _without_messages(stacktrace: str) -> Iterator[str]:
+    """What `stack` gives, from a stack trace as Python formats it."""
+    type_is_next = True
+    for line in stacktrace.splitlines():
+        if line in (_TRACEBACK, _CAUSE, _CONTEXT):
+            type_is_next = True
+            yield line
+        elif _FRAME.fullmatch(line):
+            yield line
+        elif type_is_next and (kind := _TYPE.fullmatch(line)):
+            type_is_next = False
+            yield kind[1]
+
+
+def _type(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(text: str) -> str:
+    return _LITERALS.sub("?", masked(text))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _parameter(part: str) -> str:
+    name, given, value = part.partition("=")
+    if not given:
+        return REDACTED if part else ""
+    told = unquote_plus(name)
+    if masked(told) != told:
+        name = REDACTED
+    plain = unquote_plus(value)
+    if value and (is_private(told) or masked(plain) != plain):
+        value = REDACTED
+    return f"{name}={value}"
+
+
+def _each(value: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return [clean(item) if isinstance(item, str) else item for item in value]
+    return value
+
+
+def _shape(found: re.Match[str]) -> str:
+    if found["id"] is not None:
+        return found[0]
+    digits = found["digits"]
+    return found[0] if digits is not None and not _luhn(digits) else REDACTED
+
+
+def _luhn(digits: str) -> bool:
+    """Whether the check digit is right (ISO/IEC 7812-1): a card's is, and one in ten of other numbers'."""
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
