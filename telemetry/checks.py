@@ -81,10 +81,11 @@ def register_all() -> None:
 def middleware(given: Sequence[str]) -> list[CheckMessage]:
     """W001 for each of our two that is not in `MIDDLEWARE`, W002 for each that is not at its own end of it."""
     found: list[CheckMessage] = []
-    for path, place, index, loss in (
-        (conf.BEFORE, "first", 0, "requests that end in that one are not counted"),
-        (conf.AFTER, "last", -1, "what that one does counts as the view's"),
+    for path, other, place, index, loss in (
+        (conf.BEFORE, conf.COMPAT_BEFORE, "first", 0, "requests that end in that one are not counted"),
+        (conf.AFTER, conf.COMPAT_AFTER, "last", -1, "what that one does counts as the view's"),
     ):
+        path = other if path not in given and other in given else path
         if path not in given:
             found.append(
                 Warning(

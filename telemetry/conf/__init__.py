@@ -17,6 +17,8 @@ from telemetry.errors import ConfigurationError
 
 BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
 AFTER = "telemetry.middleware.PrometheusAfterMiddleware"
+COMPAT_BEFORE = "telemetry.compat.django_prometheus.middleware.PrometheusBeforeMiddleware"
+COMPAT_AFTER = "telemetry.compat.django_prometheus.middleware.PrometheusAfterMiddleware"
 
 Network = _values.Network
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import gzip
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -25,7 +25,7 @@ from telemetry.exposition import ForeignMetrics, Format, Renderer, choose, gzip_
 from telemetry.instrumentation import own, spans
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.http import HttpInstrumentation
-from telemetry.runtime._instruments import Instrumentations
+from telemetry.runtime._instruments import Instrumentations, extensions
 from telemetry.runtime._publisher import Publisher
 from telemetry.samples import FamilySamples, Reading
 from telemetry.sdk.consumer import Limits
@@ -34,7 +34,7 @@ from telemetry.sdk.install import install_meter_provider
 from telemetry.sdk.prometheus_reader import StorePrometheusReader
 from telemetry.sdk.provider import publish
 from telemetry.sdk.tracing import build_tracer_provider
-from telemetry.spec import Family
+from telemetry.spec import Family, Projection
 from telemetry.store import Store, open_store
 
 _logger = logging.getLogger("telemetry")
@@ -104,9 +104,9 @@ class Runtime:
             return
         now = conf.get_middleware()
         wanted = list(now)
-        if conf.BEFORE not in wanted:
+        if not {conf.BEFORE, conf.COMPAT_BEFORE} & {*wanted}:
             wanted.insert(0, conf.BEFORE)
-        if conf.AFTER not in wanted:
+        if not {conf.AFTER, conf.COMPAT_AFTER} & {*wanted}:
             wanted.append(conf.AFTER)
         if wanted != now:
             conf.set_middleware(wanted)
@@ -202,6 +202,8 @@ def start(config: Config) -> Runtime:
     global _runtime
     if _runtime is None:
         _runtime = Runtime(config)
+        for projections in extensions:
+            projections()
     _runtime.place_middleware()
     return _runtime
 
@@ -215,6 +217,14 @@ def get() -> Runtime:
     if _runtime is None:
         raise ConfigurationError('telemetry is not started; put "telemetry" into INSTALLED_APPS')
     return _runtime
+
+
+def extend(projections: Callable[[], Iterable[Projection]]) -> None:
+    """Have these families on the page too, each instead of a built-in one of its name.
+
+    They are asked for when the runtime has started, and at every scrape.
+    """
+    extensions.append(projections)
 
 
 def declare(families: Mapping[str, Family]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from telemetry.catalogue.by_hand import with_by_hand
 from telemetry.catalogue.cache import cache_catalogue
@@ -26,7 +26,11 @@ from telemetry.instrumentation.process import ProcessInstrumentation
 from telemetry.instrumentation.rest_framework import RestFrameworkInstrumentation
 from telemetry.projections import evaluate_all
 from telemetry.samples import FamilySamples, Reading
+from telemetry.spec import Projection
 from telemetry.store import Store
+
+extensions: list[Callable[[], Iterable[Projection]]] = []
+"""Each gives families under their final names; all are asked at every scrape."""
 
 
 class Instrumentations:
@@ -82,14 +86,19 @@ class Instrumentations:
     def parts(self) -> dict[str, Callable[[Reading], list[FamilySamples]]]:
         """What stands on the page, by the name under which a failure of it is counted."""
         return {
-            "scrape.projections": lambda reading: evaluate_all((*self._projections, *self._short_names), reading),
+            "scrape.projections": lambda reading: evaluate_all((*self._shown(), *self._short_names), reading),
             "scrape.process": self.process.families,
             "scrape.own": self._own,
         }
 
     def portable(self, reading: Reading) -> list[FamilySamples]:
         """What other readers than the page get too: no second names, and none that prometheus_client has itself."""
-        return [*evaluate_all(self._projections, reading), *self._own(reading)]
+        return [*evaluate_all(self._shown(), reading), *self._own(reading)]
+
+    def _shown(self) -> tuple[Projection, ...]:
+        """The built-in families, and the project's own, which take the place of those with their names."""
+        added = {each.family.name: each for projections in extensions for each in projections()}
+        return (*(each for each in self._projections if each.family.name not in added), *added.values())
 
     def _own(self, reading: Reading) -> list[FamilySamples]:
         return own.families(reading, degraded=bool(self._store.degraded))

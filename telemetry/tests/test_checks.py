@@ -76,6 +76,8 @@ class TestMiddleware:
         [
             ([*OURS], []),
             ([conf.BEFORE, COMMON, conf.AFTER], []),
+            ([conf.COMPAT_BEFORE, COMMON, conf.COMPAT_AFTER], []),
+            ([COMMON, conf.COMPAT_BEFORE, conf.COMPAT_AFTER], ["telemetry.W002"]),
             ([COMMON], ["telemetry.W001", "telemetry.W001"]),
             ([], ["telemetry.W001", "telemetry.W001"]),
             ([conf.BEFORE, COMMON], ["telemetry.W001"]),

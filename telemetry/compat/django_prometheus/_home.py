@@ -110,3 +110,5 @@ def _bring(store: Store, reading: TableReading) -> None:
 
 home = Home()
 """This process's one; a test puts another in its place (`_home.home = Home(store)`)."""
+
+runtime.extend(lambda: home.projections())

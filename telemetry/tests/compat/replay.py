@@ -76,15 +76,8 @@ def families_of(package: str) -> Families:
     if package == THEIRS:
         return _theirs()
     from telemetry import runtime
-    from telemetry.compat.django_prometheus import _home
-    from telemetry.projections import evaluate_all
 
-    served = runtime.get()
-    assert served.store is not None
-    more = _home.home.projections()
-    names = {projection.family.name for projection in more}
-    others = [each for each in served.families() if each.family.name not in names]
-    return shown([*others, *evaluate_all(more, served.store.read())])
+    return shown(runtime.get().families())
 
 
 def _main(package: str, source: str, *options: str) -> Families:

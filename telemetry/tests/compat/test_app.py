@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.urls import include, path, reverse
 
-from telemetry import views
+from telemetry import conf, views
 from telemetry.catalogue.buckets import SIZE
 from telemetry.compat.django_prometheus import utils
 from telemetry.tests.compat.originals import ask
@@ -25,6 +26,7 @@ import django
 from django.conf import settings
 settings.configure(
     INSTALLED_APPS=json.loads(sys.argv[1]),
+    MIDDLEWARE=sys.argv[2:],
     ROOT_URLCONF="telemetry.tests.compat.test_app",
     ALLOWED_HOSTS=["*"],
 )
@@ -54,16 +56,26 @@ class TestApp:
     def test_starts_what_telemetry_starts_and_once(
         self, installed: list[str], warned: list[str], tmp_path: Path
     ) -> None:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "OTEL_"))}
-        environ["TELEMETRY_STORE_DIR"] = str(tmp_path)
-        done = subprocess.run(
-            [sys.executable, "-c", _PROJECT, json.dumps(installed)], env=environ, capture_output=True, text=True
-        )
-        assert 0 == done.returncode, done.stderr
-        messages, middleware, samples = json.loads(done.stdout)
+        messages, middleware, samples = project(tmp_path, installed)
         assert warned == messages
         assert ["PrometheusBeforeMiddleware", "PrometheusAfterMiddleware"] == [p.split(".")[-1] for p in middleware]
         assert ['django_http_responses_total_by_status_total{status="404"} 1.0'] == samples
+
+    def test_middlewares_that_are_named_stay_the_only_ones(self, tmp_path: Path) -> None:
+        names = [conf.COMPAT_BEFORE, "django.middleware.common.CommonMiddleware", conf.COMPAT_AFTER]
+        _, middleware, samples = project(tmp_path, ["telemetry"], *names)
+        assert names == middleware
+        assert ['django_http_responses_total_by_status_total{status="404"} 1.0'] == samples
+
+
+def project(store: Path, installed: list[str], *middleware: str) -> Any:
+    """The ids of its checks' messages, its middlewares and what it has counted of one request."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "OTEL_"))}
+    environ["TELEMETRY_STORE_DIR"] = str(store)
+    command = [sys.executable, "-c", _PROJECT, json.dumps(installed), *middleware]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert 0 == done.returncode, done.stderr
+    return json.loads(done.stdout)
 
 
 class TestUrls:
