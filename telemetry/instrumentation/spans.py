@@ -23,6 +23,7 @@ from opentelemetry.util.http import parse_excluded_urls
 from telemetry.errors import ConfigurationError
 from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._stock import HTTP, HTTP_SCHEMA, NO_METERS, conventions, is_in
+from telemetry.instrumentation.drivers import instrumentor
 from telemetry.instrumentation.request_spans import SpanMiddleware
 
 __all__ = ["BEFORE", "DRIVERS", "OURS", "STOCK", "SpanMiddleware", "install", "uninstall"]
@@ -67,7 +68,7 @@ def install(
         _place(get_middleware, set_middleware)
     for name in DRIVERS:
         if name not in disabled and name not in _installed:
-            _trace_queries(name, tracer_provider)
+            _trace_queries(name, tracer_provider, failed or _log_once)
 
 
 def uninstall(*, get_middleware: Callable[[], Sequence[str]], set_middleware: Callable[[Sequence[str]], None]) -> None:
@@ -112,16 +113,14 @@ def _trace_requests(
         _Stock._duration_histogram_new = None
 
 
-def _trace_queries(name: str, tracer_provider: TracerProvider) -> None:
+def _trace_queries(name: str, tracer_provider: TracerProvider, failed: Callable[[str, BaseException], None]) -> None:
     try:
-        from telemetry.instrumentation._drivers import instrumentor
-
-        made = instrumentor(name, tracer_provider)
+        found = instrumentor(name)
     except ImportError:
         return
-    if made is not None:
-        made.instrument()
-        _installed[name] = made
+    if found is not None:
+        found.instrument(tracer_provider=tracer_provider, failed=failed)
+        _installed[name] = found
 
 
 def _log_once(where: str, error: BaseException) -> None:

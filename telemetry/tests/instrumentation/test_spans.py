@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
 import json
 import os
 import subprocess
@@ -13,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpResponse
@@ -26,9 +24,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from telemetry.catalogue.http import CLIENT_GONE
 from telemetry.errors import ConfigurationError
 from telemetry.instrumentation import spans
-from telemetry.instrumentation._drivers import _quiet
-
-psycopg2: Any = importlib.import_module("psycopg2")
 
 SERVERS = pytest.mark.parametrize("server", ["wsgi", "asgi"])
 STATUSES = [200, 200, 404, 500, 500, 200, 200, 404, 200, 200]
@@ -165,6 +160,8 @@ class TestAgainstStock:
         def shapes(found: dict[str, Any]) -> Counter[str]:
             kept = []
             for span in found["spans"]:
+                if span["kind"] == "CLIENT":  # test_query_spans.py has these
+                    continue
                 # Ours leaves the query string out: it may hold secrets.
                 attributes = {name: value for name, value in span["attributes"].items() if name != "url.query"}
                 kept.append([span["name"], span["kind"], attributes, span["status"], span["events"], span["schema"]])
@@ -346,28 +343,3 @@ class TestBrokenOff:
         assert started[0].get_span_context() == span.get_span_context()
         assert (trace.StatusCode.ERROR, "The client went away.") == (span.status.status_code, span.status.description)
         assert CLIENT_GONE == (span.attributes or {})["error.type"]
-
-
-class TestDrivers:
-    HOLDERS = [(psycopg2, "connect"), (psycopg, "connect"), (psycopg.Connection, "connect")]
-
-    def test_postgres_is_traced_until_it_is_not(self, exporter: InMemorySpanExporter) -> None:
-        assert [True] * 3 == [hasattr(getattr(*holder), "__wrapped__") for holder in self.HOLDERS[:3]]
-        spans.uninstall(get_middleware=list, set_middleware=print)
-        assert not hasattr(psycopg2.connect, "__wrapped__")
-
-    def test_a_connection_of_psycopg2_gets_cursors_that_trace(self) -> None:
-        from opentelemetry.instrumentation.psycopg2 import DatabaseApiIntegration, Psycopg2Instrumentor
-
-        given: dict[str, Any] = {}
-
-        def connect(**kwargs: Any) -> object:
-            given.update(kwargs)
-            return object()
-
-        integration = _quiet(DatabaseApiIntegration, Psycopg2Instrumentor)(
-            "name", "postgresql", tracer_provider=TracerProvider(shutdown_on_exit=False), connect_module=psycopg2
-        )
-        integration.wrapped_connection(connect, (), {"cursor_factory": psycopg2.extensions.cursor})
-        assert issubclass(given["cursor_factory"], psycopg2.extensions.cursor)
-        assert psycopg2.extensions.cursor is not given["cursor_factory"]

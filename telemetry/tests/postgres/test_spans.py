@@ -61,19 +61,7 @@ class TestQuerySpan:
 
 
 class TestServerSideCursor:
-    @pytest.mark.parametrize(
-        "driver",
-        [
-            pytest.param(
-                "psycopg",
-                marks=pytest.mark.xfail(
-                    reason="Django makes psycopg 3's server-side cursors past the connection's cursor factory, "
-                    "which is where the stock instrumentation traces"
-                ),
-            ),
-            "psycopg2",
-        ],
-    )
+    @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
     def test_one_for_each_query(self, run: Runs, driver: str) -> None:
         found = run(driver, "chunks")
         expected = sum((found.operations(alias) for alias in found.databases), Counter())
