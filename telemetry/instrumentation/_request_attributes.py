@@ -22,10 +22,13 @@ from opentelemetry.util.http import (
     sanitize_method,
 )
 
+from telemetry.instrumentation import privacy
 from telemetry.instrumentation._stock import StabilityMode
 
 _KNOWN = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"})
 OTHER = "_OTHER"
+_NEVER_TRACED = frozenset({"COOKIES", "FILES", "GET", "META", "POST", "body", "environ", "headers", "scope", "session"})
+"""What holds secrets whole, and is not traced even where `OTEL_PYTHON_DJANGO_TRACED_REQUEST_ATTRS` lists it."""
 
 
 class RequestAttributes(Mapping[str, Any]):
@@ -65,17 +68,21 @@ class Rules:
     def __init__(self, mode: StabilityMode) -> None:
         self.mode = mode
         self.stable_alone = mode is StabilityMode.HTTP
-        self._traced = get_traced_request_attrs("DJANGO")
+        traced = get_traced_request_attrs("DJANGO")
+        self._traced = [name for name in traced if name.partition(".")[0] not in _NEVER_TRACED]
         self._request_headers = bool(get_custom_headers(OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST))
         self.response_headers = bool(get_custom_headers(OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE))
 
     def at_beginning(self, request: HttpRequest) -> dict[str, Any]:
-        """The attributes that a request gives by itself; no query string, which may hold secrets."""
+        """The attributes that a request gives by itself, without what is private."""
         found = _stable(request) if self.stable_alone else _as_stock(request, self.mode)
+        asked = request.META.get("QUERY_STRING")
+        if asked:
+            found["url.query"] = privacy.query(asked)
         if self._traced:
-            found = extract_attributes_from_object(request, self._traced, found)
+            found |= privacy.attributes(extract_attributes_from_object(request, self._traced))
         if self._request_headers:
-            found.update(wsgi.collect_custom_request_headers_attributes(request.META))
+            found |= privacy.attributes(wsgi.collect_custom_request_headers_attributes(request.META))
         return found
 
 
@@ -91,17 +98,17 @@ def _stable(request: HttpRequest) -> dict[str, Any]:
     method = given if given in _KNOWN else sanitize_method(given.strip())
     found: dict[str, Any] = {}
     if method != given.strip():
-        found["http.request.method_original"] = given.strip()
+        found["http.request.method_original"] = privacy.masked(given.strip())
     found["http.request.method"] = method
     found["url.scheme"] = request.scheme or "http"
     host = meta.get("HTTP_HOST")
     if host:
-        found["server.address"] = host
+        found["server.address"] = privacy.masked(host)
     port = meta.get("SERVER_PORT")
     if port:
         found["server.port"] = int(port)
     if request.path and meta.get("PATH_INFO"):
-        found["url.path"] = meta["PATH_INFO"]
+        found["url.path"] = privacy.masked(meta["PATH_INFO"])
     address = meta.get("REMOTE_ADDR")
     if address:
         found["client.address"] = address
@@ -115,7 +122,7 @@ def _stable(request: HttpRequest) -> dict[str, Any]:
     if agent:
         agent = normalize_user_agent(agent)
     if agent:
-        found["user_agent.original"] = agent
+        found["user_agent.original"] = privacy.masked(agent)
         synthetic = detect_synthetic_user_agent(agent)
         if synthetic:
             found["user_agent.synthetic.type"] = synthetic
@@ -142,5 +149,4 @@ def _as_stock(request: HttpRequest, mode: StabilityMode) -> dict[str, Any]:
         "REQUEST_URI": request.path,
         "SERVER_PROTOCOL": f"HTTP/{_protocol(request)}" if _protocol(request) else "",
     }
-    found: dict[str, Any] = wsgi.collect_request_attributes(seen, mode)
-    return found
+    return privacy.attributes(wsgi.collect_request_attributes(seen, mode))

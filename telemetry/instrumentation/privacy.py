@@ -84,8 +84,9 @@ def configure(
     """Set what this process takes for private beyond what is built in; replaces what was set before.
 
     `names` are whole names of query parameters, headers and attributes (of these also the last part
-    after a dot); case, `-` and `_` make no difference. `patterns` are masked wherever text is.
-    `exception_messages` lets messages stay, masked: the only thing here that shows more.
+    after a dot); case, `-` and `_` make no difference, and `*` is every query parameter and header.
+    `patterns` are masked wherever text is. `exception_messages` lets messages stay, masked: the only
+    thing here that shows more.
     """
     global _rules
     _rules = _Rules(frozenset(map(_plain, names)), tuple(patterns), exception_messages)
@@ -113,7 +114,11 @@ def sanitized(sql: str, system: str = "") -> str:
 def is_private(name: str) -> bool:
     """Whether a value under this name of a query parameter or a header is nobody's business."""
     plain = _plain(name)
-    return len(name) > _LONGEST_NAME or plain in _rules.names or _PRIVATE_NAME.search(plain) is not None
+    return (
+        len(name) > _LONGEST_NAME
+        or not _rules.names.isdisjoint((plain, "*"))
+        or _PRIVATE_NAME.search(plain) is not None
+    )
 
 
 def query(text: str) -> str:

@@ -23,8 +23,10 @@ from opentelemetry.trace.propagation import set_span_in_context
 from opentelemetry.util.http import ExcludeList
 
 from telemetry.catalogue.http import CLIENT_GONE
+from telemetry.instrumentation import privacy
 from telemetry.instrumentation._http_values import is_cancelled, qualified_name
 from telemetry.instrumentation._request_attributes import OTHER, RequestAttributes, Rules, method_of
+from telemetry.instrumentation._response_header import tell
 from telemetry.instrumentation._stock import is_in, set_response_status
 from telemetry.instrumentation._stream import on_end
 
@@ -57,6 +59,7 @@ class SpanMiddleware:
     failed: Callable[[str, BaseException], None]
     request_hook: Callable[[Span, HttpRequest], None] | None = None
     response_hook: Callable[[Span, HttpRequest, HttpResponseBase], None] | None = None
+    response_header: str = ""
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         if is_in(DjangoInstrumentor):
@@ -130,6 +133,8 @@ class SpanMiddleware:
         try:
             if served.recording:
                 self._describe(served, request, response)
+                if self.response_header:
+                    tell(response, self.response_header, served.span)
             propagator = _response_propagator()
             if propagator is not None:
                 propagator.inject(response)
@@ -164,10 +169,10 @@ class SpanMiddleware:
             set_response_status(span, status, self.rules.mode)
         if self.rules.response_headers and getattr(span, "kind", None) is SpanKind.SERVER:
             headers = [(str(name), str(value)) for name, value in response.items()]
-            span.set_attributes(wsgi.collect_custom_response_headers_attributes(headers))
+            span.set_attributes(privacy.attributes(wsgi.collect_custom_response_headers_attributes(headers)))
         # An exception that Django answers with 4xx is no error of the server (semantic conventions, HTTP spans).
         if served.exception is not None and status >= 500:
-            _record(span, served.exception)
+            privacy.record(span, served.exception)
 
     def _broke(self, served: _Served | None, error: BaseException) -> None:
         """No response comes."""
@@ -187,17 +192,12 @@ class SpanMiddleware:
                 span.set_attribute("error.type", CLIENT_GONE)
                 span.set_status(Status(StatusCode.ERROR, "The client went away."))
             elif isinstance(error, Exception):
-                _record(span, error)
+                privacy.record(span, error, escaped=True)
             elif error is not None:
                 span.set_attribute("error.type", qualified_name(error))
         except Exception as problem:  # noqa: BLE001
             self.failed("spans.end", problem)
         span.end()
-
-
-def _record(span: Span, error: BaseException) -> None:
-    span.record_exception(error)
-    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
 
 def _leave(entered: list[Any]) -> None:
