@@ -62,6 +62,7 @@ __all__ = [
     "inner_collector",
     "instruments_of",
     "make_instrument",
+    "make_room",
     "map_unit",
     "sanitize_attribute",
     "sanitize_full_name",
@@ -226,10 +227,24 @@ def exporter_of(reader: PeriodicExportingMetricReader) -> MetricExporter:
     return reader._exporter
 
 
-def spans_waiting(processor: BatchSpanProcessor) -> tuple[int, int]:
-    """How many spans wait for their export, and how many may."""
+def spans_waiting(processor: BatchSpanProcessor) -> int:
+    """How many spans wait for their export."""
+    return len(processor._batch_processor._queue)
+
+
+def make_room(processor: BatchSpanProcessor) -> bool:
+    """Drop the oldest span that waits if there is no room for one more; whether one was dropped.
+
+    The processor would do so itself, but in a way that cannot be counted exactly.
+    """
     batch = processor._batch_processor
-    return len(batch._queue), batch._max_queue_size
+    try:
+        if len(batch._queue) >= batch._max_queue_size:
+            batch._queue.pop()
+            return True
+    except IndexError:  # all were taken meanwhile
+        pass
+    return False
 
 
 def end_batches(processor: BatchSpanProcessor, seconds: float) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -15,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 
 from telemetry.catalogue.export import FAILED, LOST, SPANS
 from telemetry.sdk._fork import ForkLock
-from telemetry.sdk._private import end_batches, spans_waiting
+from telemetry.sdk._private import end_batches, make_room, spans_waiting
 from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
 from telemetry.store.base import Store
 
@@ -92,10 +93,10 @@ class LazyBatchProcessor(SpanProcessor):
                 if made is None or made[0] != os.getpid():
                     counting = _CountingExporter(self._exporter(), self._losses)
                     made = self._made = (os.getpid(), BatchSpanProcessor(counting))
-        waiting, room = spans_waiting(made[1])
-        if waiting >= room:  # the oldest gives way
-            self._losses.lost("queue_full", 1)
-        made[1].on_end(span)
+        with self._lock:  # so that no other thread takes the room that is made
+            if make_room(made[1]):
+                self._losses.lost("queue_full", 1)
+            made[1].on_end(span)
 
     def shutdown(self) -> None:
         """Export what is queued and stop the thread, if this process has one; for 2 seconds at most."""
@@ -103,7 +104,9 @@ class LazyBatchProcessor(SpanProcessor):
         mine = self._mine()
         if mine is not None:
             end_batches(mine, AT_EXIT)
-            self._losses.lost("exit", spans_waiting(mine)[0])
+            counting = mine.span_exporter
+            under_way = counting.give_up() if isinstance(counting, _CountingExporter) else 0
+            self._losses.lost("exit", spans_waiting(mine) + under_way)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Export what is queued; whether that ended in time."""
@@ -121,17 +124,27 @@ class _CountingExporter(SpanExporter):
     def __init__(self, exporter: SpanExporter, losses: Losses) -> None:
         self._exporter = exporter
         self._losses = losses
+        self._lock = Lock()
+        self._under_way = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self._under_way = len(spans)
         arrived = False
         try:
             result = self._exporter.export(spans)
             arrived = result is SpanExportResult.SUCCESS
             return result
         finally:
-            if not arrived:
+            mine = self.give_up()
+            if not arrived and mine:
                 self._losses.failed()
-                self._losses.lost("failed", len(spans))
+                self._losses.lost("failed", mine)
+
+    def give_up(self) -> int:
+        """How many spans are being exported right now; what becomes of them is not counted any more."""
+        with self._lock:
+            spans, self._under_way = self._under_way, 0
+            return spans
 
     def shutdown(self) -> None:
         self._exporter.shutdown()

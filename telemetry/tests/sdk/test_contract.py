@@ -11,10 +11,12 @@ import inspect
 import math
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from opentelemetry.exporter.prometheus import PrometheusMetricReader, _mapping
 from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk._shared_internal import BatchProcessor
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics._internal import aggregation, instrument, measurement_consumer, metric_reader_storage
 from opentelemetry.sdk.metrics._internal.measurement import Measurement
@@ -37,7 +39,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from prometheus_client import CollectorRegistry
 
 import telemetry.sdk
-from telemetry.sdk._private import INSTRUMENTS
+from telemetry.sdk._private import INSTRUMENTS, make_room, spans_waiting
 
 
 @pytest.fixture
@@ -133,11 +135,17 @@ class TestExporters:
         assert reader._exporter is exporter
 
     def test_a_batch_processor_has_a_bounded_queue_and_its_end_a_deadline(self) -> None:
+        class Full(BatchProcessor[int]):
+            def worker(self) -> None:
+                """Takes nothing."""
+
         processor: Any = BatchSpanProcessor(ConsoleSpanExporter(), max_queue_size=7, max_export_batch_size=7)
-        batch = processor._batch_processor
-        assert (len(batch._queue), batch._max_queue_size) == (0, 7)
-        assert "timeout_millis" in inspect.signature(batch.shutdown).parameters
-        processor.shutdown()
+        processor._batch_processor.shutdown(timeout_millis=1000)
+        batch = processor._batch_processor = Full(processor.span_exporter, 1, 7, 1, 2, "Number", MagicMock())
+        for number in range(3):
+            assert make_room(processor) is (number == 2)
+            batch.emit(number)
+        assert (spans_waiting(processor), list(batch._queue)) == (2, [2, 1])
 
 
 class TestInstruments:
