@@ -22,7 +22,20 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from telemetry.instrumentation._statements import without_literals
 
-__all__ = ["REDACTED", "attributes", "configure", "is_private", "masked", "query", "record", "sanitized", "stack"]
+__all__ = [
+    "REDACTED",
+    "attributes",
+    "configure",
+    "frames",
+    "is_private",
+    "masked",
+    "query",
+    "record",
+    "sanitized",
+    "stack",
+    "told",
+    "url",
+]
 
 REDACTED = "REDACTED"
 """What stands where something private was."""
@@ -159,7 +172,7 @@ def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
             if _rules.exception_messages:
                 kept[name] = _message(str(value))
         elif name == "exception.stacktrace":
-            kept[name] = "\n".join(_without_messages(str(value)))
+            kept[name] = "\n".join(frames(str(value)))
         elif _rules.names and (_plain(name) in _rules.names or _plain(name.rpartition(".")[2]) in _rules.names):
             kept[name] = REDACTED
         elif not name.startswith(_PARAMETERS):
@@ -169,18 +182,38 @@ def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def record(span: Span, error: BaseException, *, escaped: bool = False) -> None:
     """Tell a span of an error without its message, which quotes the data that was wrong."""
-    event = {"exception.type": _type(error), "exception.stacktrace": stack(error), "exception.escaped": str(escaped)}
-    description = type(error).__name__
+    event = told(error)
+    message = event.get("exception.message")
+    span.add_event("exception", {**event, "exception.escaped": str(escaped)})
+    name = type(error).__name__
+    span.set_status(Status(StatusCode.ERROR, name if message is None else f"{name}: {message}"))
+
+
+def told(error: BaseException) -> dict[str, str]:
+    """An exception as attributes: its type and stack, and its message where messages are allowed."""
+    event = {"exception.type": _type(error), "exception.stacktrace": stack(error)}
     if _rules.exception_messages:
         event["exception.message"] = _message(str(error))
-        description += f": {event['exception.message']}"
-    span.add_event("exception", event)
-    span.set_status(Status(StatusCode.ERROR, description))
+    return event
 
 
 def stack(error: BaseException) -> str:
     """Where it was raised, and what from, as files, lines and functions: no message, and no line of source."""
     return "\n".join(_stack(error, [_EXCEPTIONS], set()))
+
+
+def frames(stacktrace: str) -> Iterator[str]:
+    """What `stack` gives, from a stack as Python formats it."""
+    type_is_next = True
+    for line in stacktrace.splitlines():
+        if line in (_TRACEBACK, _CAUSE, _CONTEXT):
+            type_is_next = True
+            yield line
+        elif _FRAME.fullmatch(line):
+            yield line
+        elif type_is_next and (kind := _TYPE.fullmatch(line)):
+            type_is_next = False
+            yield kind[1]
 
 
 def _stack(error: BaseException, left: list[int], seen: set[int]) -> Iterator[str]:
@@ -194,10 +227,10 @@ def _stack(error: BaseException, left: list[int], seen: set[int]) -> Iterator[st
     elif error.__context__ is not None and not error.__suppress_context__:
         yield from _stack(error.__context__, left, seen)
         yield _CONTEXT
-    frames = list(_frames(error.__traceback__))
-    if frames:
+    raised = list(_frames(error.__traceback__))
+    if raised:
         yield _TRACEBACK
-        yield from frames[-_FRAMES:]
+        yield from raised[-_FRAMES:]
     yield _type(error)
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
@@ -209,20 +242,6 @@ def _frames(traceback: TracebackType | None) -> Iterator[str]:
         code = traceback.tb_frame.f_code
         yield f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}'
         traceback = traceback.tb_next
-
-
-def _without_messages(stacktrace: str) -> Iterator[str]:
-    """What `stack` gives, from a stack trace as Python formats it."""
-    type_is_next = True
-    for line in stacktrace.splitlines():
-        if line in (_TRACEBACK, _CAUSE, _CONTEXT):
-            type_is_next = True
-            yield line
-        elif _FRAME.fullmatch(line):
-            yield line
-        elif type_is_next and (kind := _TYPE.fullmatch(line)):
-            type_is_next = False
-            yield kind[1]
 
 
 def _type(error: BaseException) -> str:
