@@ -5,6 +5,7 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
@@ -19,6 +20,8 @@ from telemetry.sdk._fork import ForkLock
 from telemetry.sdk._private import end_batches, make_room, spans_waiting
 from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
 from telemetry.store.base import Store
+
+_logger = logging.getLogger("telemetry")
 
 AT_EXIT = 2.0
 """Seconds that the end of a process waits for its last spans to be taken."""
@@ -47,11 +50,12 @@ def build_tracer_provider(environ: Mapping[str, str] = os.environ, store: Store 
 
 
 class Losses:
-    """Counts the spans that did not arrive, if there is a store to count in."""
+    """Counts the spans that did not arrive, if there is a store to count in, and says each reason once."""
 
     def __init__(self, store: Store | None = None) -> None:
         self._failed = None if store is None else store.table(FAILED)
         self._lost = None if store is None else store.table(LOST)
+        self._said: set[str] = set()
 
     def failed(self) -> None:
         """An export was not acknowledged."""
@@ -60,7 +64,12 @@ class Losses:
 
     def lost(self, reason: str, spans: int) -> None:
         """So many spans are gone; `reason` is constant."""
-        if self._lost is not None and spans:
+        if not spans:
+            return
+        if reason not in self._said:
+            self._said.add(reason)
+            _logger.warning("telemetry: spans are lost (%s); counted in telemetry_export_lost_total", reason)
+        if self._lost is not None:
             self._lost.add((SPANS, reason), float(spans))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import pytest
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter, UpDownCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -64,3 +66,37 @@ class TestDeltas:
         assert deltas.of({X: [5.0]}) == {"x": 5}
         assert deltas.of({X: [7.0]}, generation=2, start=2.0) == {"x": 7}
         assert deltas.of({X: [8.0]}, generation=2, start=2.0) == {"x": 1}
+
+
+class TestBaseline:
+    def test_another_process_goes_on_from_what_was_dumped(self) -> None:
+        one, other = Deltas("Counter", Shape.SUM), Deltas("Counter", Shape.SUM)
+        numbers: Key = (("a", "1", "json"),)
+        assert one.of({X: [5.0], numbers: [1.0]}) == {"x": 5, "1": 1}
+        other.baseline.load(one.baseline.dump())
+        assert other.of({X: [7.0], numbers: [4.0]}) == {"x": 2, "1": 3}
+        assert other.of({X: [8.0]}, generation=2, start=2.0) == {"x": 8}
+
+    def test_extremes_that_are_not_there_yet_survive(self) -> None:
+        one, other = (Deltas("Histogram", Shape.HISTOGRAM, edges=(1.0,), min_max=True) for _ in range(2))
+        one.of({X: [0.0, 0.0, 0.0, math.inf, -math.inf]})
+        other.baseline.load(one.baseline.dump())
+        assert other.of({X: [1.0, 0.0, 0.5, 0.5, 0.5]}) == {"x": (1, 0)}
+
+    @pytest.mark.parametrize(
+        "dumped", [b"", b"[", b"{}", b"[1, 2, 3]", b"[null, 0, {}]", b'[[1, "a"], 0, {"id": [[]]}]']
+    )
+    def test_what_nobody_dumped_is_refused(self, dumped: bytes) -> None:
+        deltas = Deltas("Counter", Shape.SUM)
+        deltas.of({X: [5.0]})
+        with pytest.raises(ValueError, match="is not a baseline"):
+            deltas.baseline.load(dumped)
+        assert deltas.of({X: [7.0]}) == {"x": 2}
+
+    def test_it_goes_back_to_a_snapshot(self) -> None:
+        deltas = Deltas("Counter", Shape.SUM)
+        deltas.of({X: [5.0]})
+        before = deltas.baseline.snapshot()
+        assert deltas.of({X: [7.0], Y: [1.0]}) == {"x": 2, "y": 1}
+        deltas.baseline.restore(before)
+        assert deltas.of({X: [9.0], Y: [1.0]}) == {"x": 4, "y": 1}

@@ -14,9 +14,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
+from telemetry.catalogue.export import FAILED, LOST, SPANS
 from telemetry.errors import ConfigurationError
-from telemetry.sdk import exporters
-from telemetry.sdk.tracing import LazyBatchProcessor, build_tracer_provider
+from telemetry.sdk import exporters, tracing
+from telemetry.sdk.tracing import LazyBatchProcessor, Losses, build_tracer_provider
+from telemetry.store import MemoryStore
 
 
 class Memory(SpanExporter):
@@ -194,3 +196,76 @@ print(json.dumps([json.loads(os.read(read, 10000)), [exporter.names for exporter
             [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True, timeout=60
         )
         assert json.loads(ran.stdout) == [[[], ["child"]], [["parent, not flushed"]]]
+
+
+class Refusing(Memory):
+    """Refuses, waits to be ended and refuses, or raises; takes nothing."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.asked, self.ended = threading.Event(), threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.asked.set()
+        if self.how == "hangs":
+            self.ended.wait(60)
+        if self.how == "raises":
+            raise RuntimeError("as the test wants it")
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        self.ended.set()
+
+
+class TestLosses:
+    """What did not arrive is in the store, exactly."""
+
+    @pytest.fixture(autouse=True)
+    def briefly(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tracing, "AT_EXIT", 0.1)
+        monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "4")
+        monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
+
+    def _end_spans(self, exporter: SpanExporter, first: int, then: int = 0) -> tuple[MemoryStore, TracerProvider]:
+        store = MemoryStore("for a test")
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(LazyBatchProcessor(lambda: exporter, Losses(store)))
+        tracer = provider.get_tracer("test")
+        for number in range(first):
+            tracer.start_span(f"{number}").end()
+        if isinstance(exporter, Refusing) and then:
+            assert exporter.asked.wait(10)
+        for number in range(first, first + then):
+            tracer.start_span(f"{number}").end()
+        return store, provider
+
+    def _told(self, store: MemoryStore) -> dict[object, float]:
+        tables = store.read().tables
+        return {
+            key[-1]: cells[0]
+            for name in (LOST.name, FAILED.name)
+            if name in tables
+            for key, cells in tables[name].series().items()
+        }
+
+    @pytest.mark.parametrize("how", ["refuses", "raises"])
+    def test_an_export_that_fails(self, how: str) -> None:
+        store, provider = self._end_spans(Refusing(how), 3)
+        provider.force_flush()
+        assert {"failed": 3, SPANS: 1} == self._told(store)
+        provider.shutdown()
+
+    def test_a_full_queue_loses_the_oldest(self) -> None:
+        exporter = Refusing("hangs")
+        store, provider = self._end_spans(exporter, 4, then=7)
+        assert {"queue_full": 3} == self._told(store)
+        provider.shutdown()
+        assert 11 == sum(count for reason, count in self._told(store).items() if reason != SPANS)
+
+    def test_what_arrives_is_not_lost(self) -> None:
+        exporter = Memory()
+        store, provider = self._end_spans(exporter, 3)
+        provider.shutdown()
+        assert ({}, ["0", "1", "2"]) == (self._told(store), exporter.names)
