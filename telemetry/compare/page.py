@@ -126,8 +126,6 @@ def _add(page: Page, metric: Metric, *, bare: bool) -> None:
     for sample in metric.samples:
         stored = sample.name.removesuffix("_total") if bare else sample.name
         page.samples.setdefault(stored, set()).add(frozenset(sample.labels.items()))
-        if stored.endswith("_created") and stored != name:
-            continue
         labels: Mapping[str, str] = sample.labels
         if stored == f"{name}_bucket":
             family.edges.add(labels.get("le", ""))

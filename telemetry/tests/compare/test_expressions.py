@@ -191,6 +191,7 @@ groups:
 class TestRules:
     def test_names_that_rules_record(self) -> None:
         asked = [*rules.expressions("rules.yml", RULES), one('team:answers:rate{team="shop", view="a"}')]
+        other = Asked("file", "other", "", ('team:answers:rate{team="none"}',))
         assert {
             "alert 'Slow'": ANSWERS,
             "alert 'Lost'": BREAKS,
@@ -198,7 +199,13 @@ class TestRules:
             "recording rule 'view:answers:rate'": ANSWERS,
             "recording rule 'view:gone:rate'": BREAKS,
             "place": ANSWERS,
-        } == {each.asked.place: each.outcome for each in judge(asked, OLD, NEW).judged}
+            "other": QUIET,
+        } == {each.asked.place: each.outcome for each in judge([*asked, other], OLD, NEW).judged}
+
+    def test_a_label_that_rules_give_is_none_of_prometheus(self) -> None:
+        asked = [*rules.expressions("rules.yml", RULES), one('answers_total{team="shop"}')]
+        found = judge(asked, OLD, NEW)
+        assert ((), DEAD) == (found.assumed, found.judged[-1].outcome)
 
     def test_the_rule_is_named(self) -> None:
         found = judge(list(rules.expressions("rules.yml", RULES)), OLD, NEW).judged
@@ -263,7 +270,12 @@ DASHBOARD = {
                 {"refId": "I", "datasource": {"type": "loki"}, "expr": '{app="shop"}'},
             ],
         },
-        {"type": "row", "title": "Row", "panels": [{"id": 7, "targets": [{"expr": "views_total"}]}]},
+        {
+            "type": "row",
+            "title": "Row",
+            "datasource": {"type": "loki"},
+            "panels": [{"id": 7, "targets": [{"expr": "views_total"}]}],
+        },
         {"title": "Logs", "datasource": {"type": "loki"}, "targets": [{"expr": '{app="shop"}'}]},
     ],
     "rows": [{"panels": [{"title": "Of old", "targets": [{"expr": "gone_total"}]}]}],

@@ -37,6 +37,7 @@ EXPRESSIONS = [
     f"sum by (view, nothing) ({STATUS})",
     f"sum without (view, method) ({STATUS})",
     f"count_values by (status) ('number', {STATUS})",
+    f"count_values without (status, method) ('number', {STATUS})",
     f"topk by (status) (100, {STATUS})",
     f"histogram_quantile(0.9, sum by (view, le) ({VIEWS}_bucket))",
     f"histogram_quantile(0.9, sum by (view) ({VIEWS}_bucket))",
