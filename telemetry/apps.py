@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from telemetry import checks, conf, runtime
+from telemetry import checks, conf, endpoint, runtime
 
 
 class TelemetryConfig(AppConfig):
@@ -13,4 +13,6 @@ class TelemetryConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register_all()
-        runtime.start(conf.load())
+        config = conf.load()
+        runtime.start(config)
+        endpoint.listen_when_serving(config)

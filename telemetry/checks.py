@@ -182,10 +182,10 @@ def environment(multiproc_dir: str | None, *, sdk_disabled: bool) -> list[CheckM
     if multiproc_dir is not None:
         found.append(
             Warning(
-                f"PROMETHEUS_MULTIPROC_DIR is set ({multiproc_dir!r}): each process leaves files there, "
-                "and metrics made with prometheus_client show one process's share.",
-                hint="Unset it: the store needs no variable. Metrics that must count all processes belong on the "
-                "OpenTelemetry Meter API.",
+                f"PROMETHEUS_MULTIPROC_DIR is set ({multiproc_dir!r}): each process leaves files there, which only "
+                "metrics that the project makes with prometheus_client itself are read from.",
+                hint="Unset it where there are none: the store needs no variable. Metrics that must count all "
+                "processes belong on the OpenTelemetry Meter API.",
                 id="telemetry.W009",
             )
         )

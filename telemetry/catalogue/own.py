@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from telemetry.catalogue import export
 from telemetry.limit import OVERFLOWED
 from telemetry.spec import Family, FamilyType, Kind, Layout, Projection, Source
 
@@ -17,6 +18,7 @@ READ = Layout("own.read", Kind.HISTOGRAM, (), _SECONDS)
 """Seconds of it in which the segments of all processes were read and merged."""
 
 PROJECTIONS = (
+    *export.PROJECTIONS,
     Projection(
         Family("telemetry_dropped_total", FamilyType.COUNTER, "Measurements lost to an internal failure.", ("reason",)),
         (Source(DROPPED),),

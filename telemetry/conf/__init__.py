@@ -53,6 +53,8 @@ class Config:
     """Whether what a middleware answers counts among the views' responses."""
     series_limit: int = 2000
     label_budgets: Mapping[str, int] = field(default_factory=dict)
+    push_django_names: bool = False
+    """Whether OTLP gets the `django_*` families too, beside those of the semantic conventions."""
     observable_scopes: Mapping[str, str] = field(default_factory=dict)
     excluded_urls: str | None = None
     sdk_disabled: bool = False
@@ -92,6 +94,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         short_circuits=_values.boolean("TELEMETRY_SHORT_CIRCUITS", default=True),
         series_limit=_values.positive("TELEMETRY_SERIES_LIMIT", 2000),
         label_budgets=_values.label_budgets(),
+        push_django_names=_values.boolean("TELEMETRY_PUSH_DJANGO_NAMES", default=False),
         observable_scopes=_values.observable_scopes(),
         excluded_urls=environ.get("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", environ.get("OTEL_PYTHON_EXCLUDED_URLS")),
         sdk_disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import prometheus_client
+from django.core.signals import request_started
 from django.db import close_old_connections
 from opentelemetry import trace
 from opentelemetry.metrics import MeterProvider
@@ -33,6 +34,7 @@ from telemetry.sdk.families import families
 from telemetry.sdk.install import install_meter_provider
 from telemetry.sdk.prometheus_reader import StorePrometheusReader
 from telemetry.sdk.provider import publish
+from telemetry.sdk.push import build_push
 from telemetry.sdk.tracing import build_tracer_provider
 from telemetry.spec import Family, Projection
 from telemetry.store import Store, open_store
@@ -84,7 +86,7 @@ class Runtime:
         self.watching.start()
         self.http = self.watching.http
         reader = StorePrometheusReader()
-        self.provider = install_meter_provider(
+        self.provider = provider = install_meter_provider(
             store,
             reader,
             limits=Limits(series=config.series_limit, labels=config.label_budgets),
@@ -95,8 +97,19 @@ class Runtime:
         self._foreign = ForeignMetrics(
             prometheus_client.REGISTRY,
             skip=lambda collector: collector is reader.collector or collector in _DEFAULT_COLLECTORS,
+            multiproc_dir=conf.multiproc_dir(),
         )
         atexit.register(self._publish_last)
+        names, namespace = config.push_django_names, config.namespace
+        try:
+            push = build_push(provider, store, guard.failed, django_names=names, namespace=namespace)
+        except ConfigurationError as error:
+            _logger.error("telemetry: no metrics are pushed: %s", error)
+            return
+        if push.wanted:
+            # Processes that serve push; commands leave it to those.
+            request_started.connect(lambda **_: push.start(), weak=False, dispatch_uid="telemetry.push")
+            atexit.register(push.stop)
 
     def place_middleware(self) -> None:
         """Have our two middlewares first and last in `MIDDLEWARE`, and the one for spans where spans are on."""
@@ -178,7 +191,7 @@ class Runtime:
         if not isinstance(current, trace.ProxyTracerProvider):
             return current
         try:
-            provider = build_tracer_provider()
+            provider = build_tracer_provider(store=self.store)
         except ConfigurationError as error:
             _logger.error("telemetry: no spans are recorded: %s", error)
             return None

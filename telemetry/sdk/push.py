@@ -115,6 +115,11 @@ class MetricsPush:
         self._deadline = math.inf
         self._began_to_end = 0
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to be pushed at all."""
+        return bool(self._targets)
+
     def start(self) -> None:
         """Stand for election in this process, which serves requests or runs tasks; again changes nothing."""
         if self._pid == os.getpid() or not self._targets:

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from telemetry import checks, conf, runtime
+from telemetry import checks, conf, endpoint, runtime
 
 
 class DjangoPrometheusConfig(AppConfig):
@@ -13,4 +13,6 @@ class DjangoPrometheusConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register_all()
-        runtime.start(conf.load())
+        config = conf.load()
+        runtime.start(config)
+        endpoint.listen_when_serving(config)
