@@ -348,8 +348,8 @@ def receiving(protocol: str) -> Iterator[Sink]:
         sink.close()
 
 
-@pytest.fixture(params=PROTOCOLS)
-def sink(request: pytest.FixtureRequest) -> Iterator[Sink]:
-    """A sink, once for each protocol; import it into the test's module."""
+@pytest.fixture(name="sink", params=PROTOCOLS)
+def sinks(request: pytest.FixtureRequest) -> Iterator[Sink]:
+    """The fixture `sink`, once for each protocol; import `sinks` into the test's module."""
     with receiving(request.param) as made:
         yield made
