@@ -20,12 +20,14 @@ from urllib.parse import unquote_plus
 
 from opentelemetry.trace import Span, Status, StatusCode
 
+from telemetry.instrumentation._shapes import REDACTED, without_shapes
 from telemetry.instrumentation._statements import without_literals
 
 __all__ = [
     "REDACTED",
     "attributes",
     "configure",
+    "description",
     "frames",
     "is_private",
     "masked",
@@ -36,9 +38,6 @@ __all__ = [
     "told",
     "url",
 ]
-
-REDACTED = "REDACTED"
-"""What stands where something private was."""
 
 _LONGEST_QUERY = 2_048
 _LONGEST_NAME = 64
@@ -57,17 +56,6 @@ _PRIVATE_NAME = re.compile(
     # their health and business, and what they look for
     r"|patient|member|subscriber|^mrn$|diagnos|claim|customer|^(?:q|query|search)$"
 )
-_SHAPES = re.compile(
-    # Trace ids and UUIDs stay, whatever digits they are made of.
-    r"(?P<id>\b(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b)"
-    # Possessive, and from the beginning of a word only: each character is looked at once.
-    r"|(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)++"
-    r"|(?<![0-9])[0-9]{3}(?:[- .]|%20)[0-9]{2}(?:[- .]|%20)[0-9]{4}(?![0-9])"
-    r"|(?<![0-9])[0-9]{4}([- ])[0-9]{4}\2[0-9]{4}\2[0-9]{1,7}(?![0-9])"
-    r"|(?<![0-9])[0-9]{4}([- ])[0-9]{6}\3[0-9]{5}(?![0-9])"
-    r"|(?<![0-9])(?P<digits>[2-6][0-9]{12,18})(?![0-9])"
-)
-_MAYBE = re.compile(r"@|%40|[0-9]{3}").search
 _LITERALS = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)|\([^()]*+\)|[0-9]++")
 _FRAME = re.compile(r'\s+File ".*", line [0-9]+, in \S+')
 _TYPE = re.compile(r"([^\W\d][\w.]*)(?::.*)?")
@@ -104,12 +92,12 @@ def configure(
     global _rules
     _rules = _Rules(frozenset(map(_plain, names)), tuple(patterns), exception_messages)
     is_private.cache_clear()
+    _cleaner.cache_clear()
 
 
 def masked(text: str) -> str:
     """The text with `REDACTED` for e-mail addresses, card and SSN-shaped numbers and the project's patterns."""
-    if _MAYBE(text) is not None:
-        text = _SHAPES.sub(_shape, text)
+    text = without_shapes(text)
     for pattern in _rules.patterns:
         text = pattern.sub(REDACTED, text)
     return text
@@ -157,27 +145,18 @@ def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
     """A span's or an event's attributes without what is private; those that are clean stay as they are."""
     kept: dict[str, Any] = {}
     for name, value in found.items():
-        header = _HEADER.match(name) if name.startswith("http.") else None
-        if header is not None:
-            if not is_private(header[1]):
-                kept[name] = _each(value, url if header[1] in _URL_HEADERS else masked)
-        elif name in _STATEMENTS:
-            system = str(found.get("db.system.name") or found.get("db.system") or "")
-            kept[name] = sanitized(str(value), system)
-        elif name == "url.query":
-            kept[name] = query(str(value))
-        elif name in _URLS:
-            kept[name] = url(str(value))
-        elif name == "exception.message":
-            if _rules.exception_messages:
-                kept[name] = _message(str(value))
-        elif name == "exception.stacktrace":
-            kept[name] = "\n".join(frames(str(value)))
-        elif _rules.names and (_plain(name) in _rules.names or _plain(name.rpartition(".")[2]) in _rules.names):
-            kept[name] = REDACTED
-        elif not name.startswith(_PARAMETERS):
-            kept[name] = _each(value, masked)
+        clean = _cleaner(name)
+        if clean is sanitized:
+            kept[name] = sanitized(str(value), str(found.get("db.system.name") or found.get("db.system") or ""))
+        elif clean is not None:
+            kept[name] = clean(value) if type(value) is str else _each(value, clean)
     return kept
+
+
+def description(text: str) -> str:
+    """A span's status description; of the SDK's "type: message" only the type, unless messages are allowed."""
+    error = _TYPE.fullmatch(text)
+    return masked(text) if error is None else _message(text) if _rules.exception_messages else error[1]
 
 
 def record(span: Span, error: BaseException, *, escaped: bool = False) -> None:
@@ -270,22 +249,38 @@ def _parameter(part: str) -> str:
     return f"{name}={value}"
 
 
+@lru_cache(1024)
+def _cleaner(name: str) -> Callable[[str], str] | None:
+    """What cleans the texts of this attribute; None where it may not be told at all."""
+    header = _HEADER.fullmatch(name)
+    if header is not None:
+        return None if is_private(header[1]) else url if header[1] in _URL_HEADERS else masked
+    if name in _STATEMENTS:
+        return sanitized
+    if name == "url.query":
+        return query
+    if name in _URLS:
+        return url
+    if name == "exception.message":
+        return _message if _rules.exception_messages else None
+    if name == "exception.stacktrace":
+        return _stacktrace
+    if not _rules.names.isdisjoint((_plain(name), _plain(name.rpartition(".")[2]))):
+        return _redacted
+    return None if name.startswith(_PARAMETERS) else masked
+
+
+def _stacktrace(text: str) -> str:
+    return "\n".join(frames(text))
+
+
+def _redacted(text: str) -> str:
+    return REDACTED
+
+
 def _each(value: Any, clean: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [clean(item) if isinstance(item, str) else item for item in value]
     return value
-
-
-def _shape(found: re.Match[str]) -> str:
-    if found["id"] is not None:
-        return found[0]
-    digits = found["digits"]
-    return found[0] if digits is not None and not _luhn(digits) else REDACTED
-
-
-def _luhn(digits: str) -> bool:
-    """Whether the check digit is right (ISO/IEC 7812-1): a card's is, and one in ten of other numbers'."""
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0

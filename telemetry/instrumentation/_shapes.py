@@ -1,0 +1,41 @@
+"""What is private by its shape alone: e-mail addresses, numbers of payment cards, US social security numbers."""
+
+from __future__ import annotations
+
+import re
+
+REDACTED = "REDACTED"
+"""What stands where something private was."""
+
+_SHAPES = re.compile(
+    # Trace ids and UUIDs stay, whatever digits they are made of.
+    r"(?P<id>\b(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b)"
+    # Possessive, and from the beginning of a word only: each character is looked at once.
+    r"|(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)++"
+    r"|(?<![0-9])[0-9]{3}(?:[- .]|%20)[0-9]{2}(?:[- .]|%20)[0-9]{4}(?![0-9])"
+    r"|(?<![0-9])[0-9]{4}([- ])[0-9]{4}\2[0-9]{4}\2[0-9]{1,7}(?![0-9])"
+    r"|(?<![0-9])[0-9]{4}([- ])[0-9]{6}\3[0-9]{5}(?![0-9])"
+    r"|(?<![0-9])(?P<digits>[2-6][0-9]{12,18})(?![0-9])"
+)
+# Most texts hold nothing of the kind; these find that out ten times as fast.
+_MAYBE = re.compile(
+    r"[@%0-9](?:(?<=@)|(?<=%)40|(?<=[0-9])[0-9]{2}(?:(?:[- .]|%20)[0-9]{2}(?:[- .]|%20)[0-9]|[0-9](?:[- ][0-9]{4}|[0-9]{9})))"
+).search
+
+
+def without_shapes(text: str) -> str:
+    """The text with `REDACTED` for everything of these shapes; in time linear in its length."""
+    return text if _MAYBE(text) is None else _SHAPES.sub(_shape, text)
+
+
+def _shape(found: re.Match[str]) -> str:
+    if found["id"] is not None:
+        return found[0]
+    digits = found["digits"]
+    return found[0] if digits is not None and not _luhn(digits) else REDACTED
+
+
+def _luhn(digits: str) -> bool:
+    """Whether the check digit is right (ISO/IEC 7812-1): a card's is, and one in ten of other numbers'."""
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
