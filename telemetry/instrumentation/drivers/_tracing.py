@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,8 +25,10 @@ from telemetry.instrumentation import privacy
 from telemetry.instrumentation._stock import DATABASE, DATABASE_SCHEMA, HTTP, NO_METERS, conventions
 from telemetry.instrumentation.drivers._sampling import answers
 
-_FIRST_WORD = re.compile(r"(?>(?:/\*.*?\*/)?)\s*(\S+)")
+_FIRST_WORD = re.compile(r"\s*+(?>(?:/\*.*?\*/\s*+)*)(\S+)", re.DOTALL)
 _COPY = "COPY"
+_STATEMENTS, _LONGEST = 512, 4096
+"""How many statements' attributes are kept for the next time, and of how many characters."""
 
 _logger = logging.getLogger("telemetry")
 _logged: set[str] = set()
@@ -49,12 +52,8 @@ class Options:
         return cls(**{each.name: given[each.name] for each in fields(cls) if each.name in given})
 
 
-@dataclass(slots=True)
-class Query:
-    """A query that runs: its span, and the token to be given back where that is the current one."""
-
-    span: Span
-    token: Any = None
+Query = tuple[Span, Any]
+"""A query that runs: its span, and the token to be given back where that is the current one."""
 
 
 def log_once(where: str, error: BaseException) -> None:
@@ -79,6 +78,8 @@ class Tracing:
         self._stable, self._old = _semconv._report_new(mode), _semconv._report_old(mode)
         self._facts: WeakKeyDictionary[Any, tuple[str, dict[str, Any]]] = WeakKeyDictionary()
         self._no_facts = self._known(None)
+        self._rules = privacy._rules
+        self._told = lru_cache(_STATEMENTS)(self._tell)
         self._failed = failed
         # The stock tracer is asked for what is neither text nor composed of texts, and for sqlcommenter's comments.
         self._stock: Any = dbapi.CursorTracer(
@@ -115,19 +116,25 @@ class Tracing:
 
         `current` makes it the current span until `end`.
         """
+        query = None
         try:
             given = args[0] if args else kwargs.get("query") or kwargs.get("statement") or ""
-            text = self._text(cursor, given, args)
-            found = None if text is None else _FIRST_WORD.match(text)
-            return self._begin(cursor, args, "" if found is None else found[1], text, current)
+            text = given if type(given) is str else self._text(cursor, given, args)
+            if self._rules is not privacy._rules:
+                self._rules = privacy._rules
+                self._told.cache_clear()
+            name, told = self._told(text) if len(text) <= _LONGEST else self._tell(text)
+            query = self._begin(cursor, name, told, current)
+            if not self._plain and args and query[0].is_recording():
+                args = self._extra(query[0], cursor, args)
         except Exception as error:  # noqa: BLE001
             self._failed("spans.query", error)
-            return None, args
+        return query, args
 
     def begin_copy(self, cursor: Any) -> Query | None:
         """Start the span of a COPY whose statement the driver makes by itself. Never raises."""
         try:
-            return self._begin(cursor, (), _COPY, None, True)[0]
+            return self._begin(cursor, _COPY, {"db.operation.name": _COPY} if self._stable else {}, True)
         except Exception as error:  # noqa: BLE001
             self._failed("spans.query", error)
             return None
@@ -136,11 +143,11 @@ class Tracing:
         """The query has ended, by `error` if there is one. Never raises."""
         if query is None:
             return
-        span = query.span
+        span, token = query
         try:
-            if query.token is not None:
-                detach(query.token)
-            if isinstance(error, Exception) and span.is_recording():
+            if token is not None:
+                detach(token)
+            if error is not None and isinstance(error, Exception) and span.is_recording():
                 if self._stable:
                     span.set_attribute("error.type", type(error).__qualname__)
                 privacy.record(span, error)
@@ -151,22 +158,21 @@ class Tracing:
         except Exception as problem:  # noqa: BLE001
             self._failed("spans.query", problem)
 
-    def _begin(self, cursor: Any, args: Any, name: str, text: str | None, current: bool) -> tuple[Query, Any]:
-        database, facts = self._facts_of(cursor)
-        attributes = facts.copy()
-        if name and self._stable:
-            attributes["db.operation.name"] = name
-        if text is not None:
-            self._show(attributes, text)
+    def _begin(self, cursor: Any, name: str, told: Mapping[str, Any], current: bool) -> Query:
+        database, known = self._facts_of(cursor)
         context = get_current()
-        span = self._tracer.start_span(name or database, context, SpanKind.CLIENT, attributes)
-        query = Query(span, attach(set_span_in_context(span, context)) if current else None)
-        if not self._plain and args and span.is_recording():
-            try:
-                args = self._extra(span, cursor, args)
-            except Exception as error:  # noqa: BLE001
-                self._failed("spans.query", error)
-        return query, args
+        span = self._tracer.start_span(name or database, context, SpanKind.CLIENT, {**known, **told})
+        return span, attach(set_span_in_context(span, context)) if current else None
+
+    def _tell(self, text: str) -> tuple[str, dict[str, Any]]:
+        """The span's name and the attributes that a statement gives, under the present rules of privacy."""
+        found = _FIRST_WORD.match(text)
+        name = "" if found is None else found[1]
+        told: dict[str, Any] = {}
+        if name and self._stable:
+            told["db.operation.name"] = name
+        self._show(told, text)
+        return name, told
 
     def _extra(self, span: Span, cursor: Any, args: Any) -> Any:
         """The arguments with sqlcommenter's comment; the span is the current one, which the comment names."""
@@ -188,9 +194,7 @@ class Tracing:
         if self._old:
             attributes["db.statement"] = shown
 
-    def _text(self, cursor: Any, query: Any, args: Any) -> str | None:
-        if type(query) is str:
-            return query
+    def _text(self, cursor: Any, query: Any, args: Any) -> str:
         if hasattr(query, "as_string"):
             query = query.as_string(cursor)
         elif not isinstance(query, (str, bytes)):
