@@ -17,9 +17,10 @@ _SHAPES = re.compile(
     r"|(?<![0-9])[0-9]{4}([- ])[0-9]{6}\3[0-9]{5}(?![0-9])"
     r"|(?<![0-9])(?P<digits>[2-6][0-9]{12,18})(?![0-9])"
 )
-# Most texts hold nothing of the kind; these find that out ten times as fast.
+# Most texts hold nothing of the kind; this finds that out ten times as fast, for it begins with a set.
 _MAYBE = re.compile(
-    r"[@%0-9](?:(?<=@)|(?<=%)40|(?<=[0-9])[0-9]{2}(?:(?:[- .]|%20)[0-9]{2}(?:[- .]|%20)[0-9]|[0-9](?:[- ][0-9]{4}|[0-9]{9})))"
+    r"[@%0-9](?:(?<=@)|(?<=%)40|(?<=[0-9])[0-9]{2}"
+    r"(?:(?:[- .]|%20)[0-9]{2}(?:[- .]|%20)[0-9]|[0-9](?:[- ][0-9]{4}|[0-9]{9})))"
 ).search
 
 

@@ -124,10 +124,9 @@ def is_private(name: str) -> bool:
 
 def query(text: str) -> str:
     """A query string (without `?`): `REDACTED` for values of private names or shapes, and for what has no name."""
-    parts = text[:_LONGEST_QUERY].split("&")
     if len(text) > _LONGEST_QUERY:
-        parts[-1] = "..."
-    return "&".join(map(_parameter, parts))
+        return query(text[:_LONGEST_QUERY].rpartition("&")[0]) + "&..."
+    return "&".join(map(_parameter, text.split("&")))
 
 
 def url(text: str) -> str:
@@ -149,7 +148,7 @@ def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
         if clean is sanitized:
             kept[name] = sanitized(str(value), str(found.get("db.system.name") or found.get("db.system") or ""))
         elif clean is not None:
-            kept[name] = clean(value) if type(value) is str else _each(value, clean)
+            kept[name] = clean(value) if type(value) is str or clean is _redacted else _each(value, clean)
     return kept
 
 
@@ -274,7 +273,7 @@ def _stacktrace(text: str) -> str:
     return "\n".join(frames(text))
 
 
-def _redacted(text: str) -> str:
+def _redacted(value: object) -> str:
     return REDACTED
 
 
