@@ -35,6 +35,7 @@ from opentelemetry.sdk.metrics.view import Aggregation, ExponentialBucketHistogr
 
 from telemetry.catalogue.export import FAILED, METRICS
 from telemetry.errors import ConfigurationError, StoreUnavailable
+from telemetry.sdk import ending
 from telemetry.sdk._private import exporter_of
 from telemetry.sdk.consumer import StoreConsumer
 from telemetry.sdk.conventions import Conventional
@@ -114,6 +115,7 @@ class MetricsPush:
         self._end = threading.Event()
         self._deadline = math.inf
         self._began_to_end = 0
+        ending.watch(self)
 
     @property
     def wanted(self) -> bool:
@@ -126,7 +128,7 @@ class MetricsPush:
             return
         self._pid = os.getpid()
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="telemetry-push", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(self._end,), name="telemetry-push", daemon=True)
         try:
             self._thread.start()
         except RuntimeError as error:  # no thread can be had, or the interpreter is ending
@@ -134,28 +136,28 @@ class MetricsPush:
             self._failed("push.thread", error)
 
     def stop(self, seconds: float = AT_EXIT) -> None:
-        """Push what this process was the last to record, for so long at most; for the end of the process."""
+        """Push what this process was the last to record, for so long at most; then it may be started again."""
         thread = self._thread
-        if self._pid != os.getpid() or thread is None or self._end.is_set():
+        if self._pid != os.getpid() or thread is None:
             return
         self._began_to_end = time.monotonic_ns()
         self._deadline = time.monotonic() + seconds
         self._end.set()
         thread.join(seconds)
-        if thread.is_alive():
-            for target in self._targets:
-                target.abort()
+        for target in self._targets:
+            target.close()
         self._election.resign()
+        self._pid = 0
 
-    def _run(self) -> None:
-        while not self._end.wait(self._interval):
+    def _run(self, end: threading.Event) -> None:
+        while not end.wait(self._interval):
             try:
                 if self._election.won():
                     self._push()
             except Exception as error:  # noqa: BLE001 - the thread must go on
                 self._failed("push", error)
         try:
-            if self._election.won_at_last(self._deadline) and not self._told():
+            if time.monotonic() < self._deadline and self._election.won_at_last(self._deadline) and not self._told():
                 self._push()
         except Exception as error:  # noqa: BLE001 - a thread has nobody to tell
             self._failed("push", error)
@@ -239,10 +241,11 @@ class _Target:
                 failed("push.baseline", error)
         return arrived
 
-    def abort(self) -> None:
-        """Have an export that is under way give up."""
-        if self._made is not None:
-            self._made[1].shutdown()
+    def close(self) -> None:
+        """Have an export that is under way give up; the next push begins where the last pusher left off."""
+        made, self._made = self._made, None
+        if made is not None:
+            made[1].shutdown()
 
 
 def _target(name: str, provider: MeterProvider, consumer: StoreConsumer, environ: Mapping[str, str]) -> _Target:

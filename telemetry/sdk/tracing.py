@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 
 from telemetry.catalogue.export import FAILED, LOST, SPANS
+from telemetry.sdk import ending
 from telemetry.sdk._fork import ForkLock
 from telemetry.sdk._private import end_batches, make_room, spans_waiting
 from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
@@ -86,6 +87,7 @@ class LazyBatchProcessor(SpanProcessor):
         self._lock = ForkLock()
         self._made: tuple[int, BatchSpanProcessor] | None = None
         self._shut = False
+        ending.watch(self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing happens at a span's start."""
@@ -110,7 +112,11 @@ class LazyBatchProcessor(SpanProcessor):
     def shutdown(self) -> None:
         """Export what is queued and stop the thread, if this process has one; for 2 seconds at most."""
         self._shut = True
-        mine = self._mine()
+        self.stop()
+
+    def stop(self) -> None:
+        """As `shutdown`, but spans that end later are exported by a new thread."""
+        mine, self._made = self._mine(), None
         if mine is not None:
             end_batches(mine, AT_EXIT)
             counting = mine.span_exporter
