@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader as Pe
 from telemetry.catalogue.export import FAILED, METRICS
 from telemetry.errors import ConfigurationError
 from telemetry.samples import FamilySamples
+from telemetry.sdk import ending
 from telemetry.sdk import push as push_module
 from telemetry.sdk.provider import StoreMeterProvider, adopt
 from telemetry.sdk.push import MetricsPush, build_push
@@ -181,6 +182,23 @@ class TestMetricsPush:
         process.push.stop()
         assert [1] == process.exporter.values("c")
         process.push.stop()
+        assert [1] == process.exporter.values("c")
+
+    def test_it_may_start_again_and_goes_on_where_another_left_off(self, service: Service) -> None:
+        service.live_on()
+        exporter = Kept()
+        one, other = (service.process({**SLOW, **DELTA}, exporter) for _ in range(2))
+        for amount, process in ((1, one), (2, other), (4, one)):
+            process.push.start()
+            process.counter.add(amount)
+            process.push.stop()
+        assert [1, 2, 4] == exporter.values("c")
+
+    def test_all_that_exports_is_ended_together(self, service: Service) -> None:
+        process = service.process(SLOW)
+        process.push.start()
+        process.counter.add(1)
+        ending.end()
         assert [1] == process.exporter.values("c")
 
     def test_a_process_that_ends_leaves_its_last_counts_to_a_pusher_that_goes_on(self, service: Service) -> None:
