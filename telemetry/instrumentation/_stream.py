@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from django.http.response import HttpResponseBase
 
@@ -35,15 +35,30 @@ def on_end(response: HttpResponseBase, ended: Ended) -> None:
         stream.file_to_stream = file
 
 
+class Context(Protocol):
+    """What content is made in: entered before each part, left after it; must not raise."""
+
+    def enter(self) -> None: ...
+    def leave(self) -> None: ...
+
+
+def keep_in(response: HttpResponseBase, context: Context) -> None:
+    """Have the content of a response that `on_end` watches made in this context, whoever asks for it."""
+    source = getattr(response, "_iterator", None)
+    if isinstance(source, _Stream):
+        source.contexts.append(context)
+
+
 class _Stream:
     """What both kinds share: the count of bytes and the one end."""
 
-    __slots__ = ("__weakref__", "_charset", "_source", "ended", "sent")
+    __slots__ = ("__weakref__", "_charset", "_source", "contexts", "ended", "sent")
 
     def __init__(self, source: Any, ended: Ended, charset: str) -> None:
         self._source = source
         self._charset = charset
         self.ended = [ended]
+        self.contexts: list[Context] = []
         self.sent = 0
 
     def close(self) -> None:
@@ -60,6 +75,14 @@ class _Stream:
             except IndexError:
                 return
             ended(self.sent, exc, given_up)
+
+    def _enter(self) -> None:
+        for context in self.contexts:
+            context.enter()
+
+    def _leave(self) -> None:
+        for context in reversed(self.contexts):
+            context.leave()
 
     def _counted(self, part: Any) -> Any:
         if type(part) is bytes:
@@ -81,6 +104,7 @@ class SyncStream(_Stream):
         return self
 
     def __next__(self) -> Any:
+        self._enter()
         try:
             return self._counted(next(self._source))
         except StopIteration:
@@ -89,6 +113,8 @@ class SyncStream(_Stream):
         except BaseException as exc:
             self._end(exc)
             raise
+        finally:
+            self._leave()
 
 
 class AsyncStream(_Stream):
@@ -100,6 +126,7 @@ class AsyncStream(_Stream):
         return self
 
     async def __anext__(self) -> Any:
+        self._enter()
         try:
             return self._counted(await anext(self._source))
         except StopAsyncIteration:
@@ -108,3 +135,5 @@ class AsyncStream(_Stream):
         except BaseException as exc:
             self._end(exc)
             raise
+        finally:
+            self._leave()

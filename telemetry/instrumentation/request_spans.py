@@ -28,7 +28,7 @@ from telemetry.instrumentation._http_values import is_cancelled, qualified_name
 from telemetry.instrumentation._request_attributes import OTHER, RequestAttributes, Rules, method_of
 from telemetry.instrumentation._response_header import tell
 from telemetry.instrumentation._stock import is_in, set_response_status
-from telemetry.instrumentation._stream import on_end
+from telemetry.instrumentation._stream import keep_in, on_end
 
 _SERVED = "_telemetry_span"
 _response_propagator: Callable[[], Any] = get_global_response_propagator
@@ -45,6 +45,23 @@ class _Served:
         self.entered = entered
         self.recording = span.is_recording()
         self.exception: BaseException | None = None
+
+
+class _Inside:
+    """What a stream's content is made in: the request's span is the current one, and spans that the content
+    has opened in one part are so in the next."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, inside: context.Context) -> None:
+        self._context = inside
+
+    def enter(self) -> None:
+        self._token = context.attach(self._context)
+
+    def leave(self) -> None:
+        self._context = context.get_current()
+        context.detach(self._token)
 
 
 class SpanMiddleware:
@@ -143,12 +160,12 @@ class SpanMiddleware:
         except Exception as error:  # noqa: BLE001
             self.failed("spans.end", error)
         try:
+            inside = context.get_current() if getattr(response, "streaming", False) else None
             _leave(served.entered)
-            if not served.recording:
-                return
-            if response.streaming:
+            if inside is not None:
                 on_end(response, lambda sent, error, left: self._end(served, error, left))
-            else:
+                keep_in(response, _Inside(set_span_in_context(served.span, inside)))
+            elif served.recording:
                 served.span.end()
         except Exception as error:  # noqa: BLE001
             self.failed("spans.end", error)
@@ -186,6 +203,8 @@ class SpanMiddleware:
 
     def _end(self, served: _Served, error: BaseException | None, left: bool) -> None:
         """The last byte has been sent, or none will be; `left` says that the client has gone away."""
+        if not served.recording:
+            return
         span = served.span
         try:
             if left:
