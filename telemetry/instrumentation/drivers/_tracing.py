@@ -18,11 +18,12 @@ from weakref import WeakKeyDictionary
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current
 from opentelemetry.instrumentation import _semconv, dbapi
 from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PLAIN
-from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, TracerProvider, get_tracer
+from opentelemetry.trace import NonRecordingSpan, Span, TracerProvider, get_tracer
 from opentelemetry.trace.propagation import _SPAN_KEY, set_span_in_context
 
 from telemetry.instrumentation import privacy
 from telemetry.instrumentation._stock import DATABASE, DATABASE_SCHEMA, HTTP, NO_METERS, conventions
+from telemetry.instrumentation.drivers._children import starter
 from telemetry.instrumentation.drivers._sampling import answers
 
 _FIRST_WORD = re.compile(r"\s*+(?>(?:/\*.*?\*/\s*+)*)(\S+)", re.DOTALL)
@@ -69,8 +70,9 @@ class Tracing:
     def __init__(
         self, stock: Any, driver: Any, system: str, provider: TracerProvider | None, options: Options, failed: Failed
     ) -> None:
-        self._tracer = get_tracer(stock.__name__, stock.__version__, provider, DATABASE_SCHEMA)
-        self._drops_all, self._drops_unsampled = answers(getattr(self._tracer, "sampler", None))
+        tracer = get_tracer(stock.__name__, stock.__version__, provider, DATABASE_SCHEMA)
+        self._start = starter(tracer)
+        self._drops_all, self._drops_unsampled = answers(getattr(tracer, "sampler", None))
         self._options = options
         self._plain = not (options.enable_commenter or options.capture_parameters)
         self._system = system
@@ -161,7 +163,7 @@ class Tracing:
     def _begin(self, cursor: Any, name: str, told: Mapping[str, Any], current: bool) -> Query:
         database, known = self._facts_of(cursor)
         context = get_current()
-        span = self._tracer.start_span(name or database, context, SpanKind.CLIENT, {**known, **told})
+        span = self._start(name or database, context, {**known, **told})
         return span, attach(set_span_in_context(span, context)) if current else None
 
     def _tell(self, text: str) -> tuple[str, dict[str, Any]]:
