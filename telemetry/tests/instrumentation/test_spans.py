@@ -162,8 +162,10 @@ class TestAgainstStock:
             for span in found["spans"]:
                 if span["kind"] == "CLIENT":  # test_query_spans.py has these
                     continue
-                # Ours leaves the query string out: it may hold secrets.
-                attributes = {name: value for name, value in span["attributes"].items() if name != "url.query"}
+                # Ours shows no value of a query string's secrets.
+                attributes = dict(span["attributes"])
+                if "url.query" in attributes:
+                    attributes["url.query"] = attributes["url.query"].replace("s3cret", "REDACTED")
                 kept.append([span["name"], span["kind"], attributes, span["status"], span["events"], span["schema"]])
             return Counter(json.dumps(each, sort_keys=True) for each in kept)
 
