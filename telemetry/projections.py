@@ -73,6 +73,10 @@ class _Evaluation:
         shown = {values: [0.0] * width for values in _zeros(projection)}
         exemplars: dict[_Values, dict[int, Exemplar]] = {}
         for source, table in self._sources(projection):
+            if table.exemplars:
+                _keep_newest(exemplars, table, source, family)
+            if not source.sign:
+                continue
             rebucket = _rebucketing(table.layout, family)
             for values, stored in self._grouped(source, table, projection).items():
                 cells, have = rebucket(stored), shown.get(values)
@@ -80,8 +84,6 @@ class _Evaluation:
                     shown[values] = cells
                 else:
                     shown[values] = [a + source.sign * b for a, b in zip(have or [0.0] * width, cells, strict=True)]
-            if table.exemplars:
-                _keep_newest(exemplars, table, source, family)
         return {
             values: HistogramValue(cells[:-1], cells[-1], exemplars.get(values, {})) for values, cells in shown.items()
         }

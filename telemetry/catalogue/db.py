@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telemetry.catalogue.buckets import LATENCY, SEMCONV_DB, union
+from telemetry.catalogue.exemplars import exemplars, sampled
 from telemetry.spec import Family, FamilyType, Kind, Layout, Projection, Source, Take
 
 YES, NO = "1", "0"
@@ -22,6 +23,7 @@ class DbCatalogue:
     - `connections`, `connection_errors`: attempts to connect, and those that failed.
     - `query`: a call of `execute` or (`many`) `executemany` has ended, with its clock;
       `error_type` is the driver's exception, empty where none was raised.
+    - `query_sampled`: of these those of sampled requests, for their exemplars.
     - `rows`: parameter sets given to `executemany`.
     - `pool_wait`, `pool_timeouts`: a pool has lent a connection, with the time it took; it had none in time.
     - `pool_count`, `pool_max`, `pool_pending`: of a process's pool, as last published: its connections by
@@ -31,6 +33,7 @@ class DbCatalogue:
     connections: Layout
     connection_errors: Layout
     query: Layout
+    query_sampled: Layout
     rows: Layout
     pool_wait: Layout
     pool_timeouts: Layout
@@ -55,6 +58,8 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
         (*database, "system", "namespace", "operation", "many", "error_type"),
         union(buckets, SEMCONV_DB),
     )
+    query_sampled = sampled(query)
+    operation = {"db_system_name": "system", "db_namespace": "namespace", "db_operation_name": "operation"}
     rows = Layout("db.rows", Kind.SUM, database)
     pool_wait = Layout("db.pool_wait", Kind.HISTOGRAM, ("pool",), SEMCONV_DB)
     pool_timeouts = Layout("db.pool_timeouts", Kind.SUM, ("pool",))
@@ -101,7 +106,7 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
                 database,
                 buckets,
             ),
-            (Source(query),),
+            (Source(query), exemplars(query_sampled)),
         ),
         Projection(
             Family(
@@ -111,12 +116,7 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
                 ("db_system_name", "db_namespace", "db_operation_name", "alias", "error_type"),
                 SEMCONV_DB,
             ),
-            (
-                Source(
-                    query,
-                    rename={"db_system_name": "system", "db_namespace": "namespace", "db_operation_name": "operation"},
-                ),
-            ),
+            (Source(query, rename=operation), exemplars(query_sampled, operation)),
         ),
         _pool("wait_time_seconds", FamilyType.HISTOGRAM, "Time it took to get a connection from the pool.", pool_wait),
         _pool(
@@ -144,6 +144,7 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
         connections=connections,
         connection_errors=connection_errors,
         query=query,
+        query_sampled=query_sampled,
         rows=rows,
         pool_wait=pool_wait,
         pool_timeouts=pool_timeouts,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telemetry.catalogue.buckets import LATENCY, SEMCONV_HTTP, SIZE, union
+from telemetry.catalogue.exemplars import exemplars, sampled
 from telemetry.spec import Family, FamilyType, Kind, Layout, Part, Projection, Source, Take
 
 INVALID_METHOD = "<invalid method>"
@@ -30,6 +31,7 @@ class HttpCatalogue:
     - `abandoned`: a view was entered and gave no response: its client went away.
     - `done`: the outer clock has stopped. `status` is empty where nothing was sent, `error_type`
       where nothing failed, `route` where no URL pattern matched.
+    - `view_sampled`, `done_sampled`: of these those of sampled requests, for their exemplars; the former by view.
     """
 
     begun: Layout
@@ -42,6 +44,8 @@ class HttpCatalogue:
     exceptions: Layout
     request_body: Layout
     response_body: Layout
+    view_sampled: Layout
+    done_sampled: Layout
     projections: tuple[Projection, ...]
 
 
@@ -62,11 +66,17 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
     exceptions = Layout("http.exceptions", Kind.SUM, ("type", "view"))
     request_body = Layout("http.request_body", Kind.HISTOGRAM, (), SIZE)
     response_body = Layout("http.response_body", Kind.HISTOGRAM, (), SIZE)
+    view_sampled, done_sampled = sampled(answered, ("view", "method")), sampled(done)
 
     responses = (Source(answered, Take.COUNT), Source(streamed))
     transport = {"transport": "scheme"}
     entered = {"entered": frozenset({YES})}
     semconv = {"http_request_method": "method", "url_scheme": "scheme"}
+    outcomes = semconv | {
+        "http_route": "route",
+        "http_response_status_code": "status",
+        "network_protocol_version": "protocol",
+    }
     other = {"http_request_method": {INVALID_METHOD: "_OTHER"}}
 
     projections = (
@@ -88,6 +98,7 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
             (),
             buckets,
             Source(done),
+            exemplars(done_sampled),
         ),
         _counter(
             "django_http_requests_unknown_latency_including_middlewares_total",
@@ -101,6 +112,7 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
             buckets,
             Source(answered),
             Source(closed),
+            exemplars(view_sampled),
         ),
         _counter("django_http_requests_unknown_latency_total", "Count of requests for which the latency was unknown."),
         _counter(
@@ -180,16 +192,8 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
                 "network_protocol_version",
             ),
             SEMCONV_HTTP,
-            Source(
-                done,
-                rename=semconv
-                | {
-                    "http_route": "route",
-                    "http_response_status_code": "status",
-                    "network_protocol_version": "protocol",
-                },
-                values=other,
-            ),
+            Source(done, rename=outcomes, values=other),
+            exemplars(done_sampled, outcomes, other),
         ),
         Projection(
             Family(
@@ -225,6 +229,8 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
         exceptions=exceptions,
         request_body=request_body,
         response_body=response_body,
+        view_sampled=view_sampled,
+        done_sampled=done_sampled,
         projections=projections,
     )
 

@@ -7,6 +7,7 @@ the same names.
 from __future__ import annotations
 
 from telemetry.catalogue.buckets import LATENCY
+from telemetry.catalogue.exemplars import exemplars
 from telemetry.catalogue.http import HttpCatalogue
 from telemetry.spec import Family, FamilyType, Projection, Source, Take
 
@@ -45,6 +46,6 @@ def short_names(http: HttpCatalogue, buckets: tuple[float, ...] = LATENCY) -> tu
                 (),
                 buckets,
             ),
-            (Source(http.done),),
+            (Source(http.done), exemplars(http.done_sampled)),
         ),
     )

@@ -11,8 +11,10 @@ from time import perf_counter
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from opentelemetry.trace import get_current_span
 
 from telemetry.catalogue.http import CLIENT_GONE, INVALID_METHOD, NO, UNNAMED_VIEW, YES, HttpCatalogue
+from telemetry.instrumentation._exchange import ATTRIBUTE, Exchange
 from telemetry.instrumentation._http_values import (
     METHODS,
     announced_length,
@@ -23,35 +25,12 @@ from telemetry.instrumentation._http_values import (
     qualified_name,
     status_of,
 )
-from telemetry.instrumentation._stream import on_end
+from telemetry.instrumentation._stream import keep_in, on_end
 from telemetry.instrumentation.guard import Bounded, Guard
+from telemetry.instrumentation.request_queries import RequestQueries
+from telemetry.instrumentation.request_spans import span_of
+from telemetry.instrumentation.underway import exemplar_of
 from telemetry.store import Store
-
-_ATTRIBUTE = "_telemetry_exchange"
-
-
-class Exchange:
-    """One request on its way. `owner` is the innermost of our After middlewares that it has reached.
-
-    `pending` is what its beginning would have counted (ajax, body size), as long as it is, or may turn out
-    to be, for a view that is excluded; None once it counts.
-    """
-
-    __slots__ = (
-        "answered", "arrived", "entered", "error", "inner", "method", "owner", "pending", "protocol", "scheme",
-    )  # fmt: skip
-
-    def __init__(self, arrived: float, method: str, scheme: str, protocol: str) -> None:
-        self.arrived = arrived
-        self.method = method
-        self.scheme = scheme
-        self.protocol = protocol
-        self.inner = arrived
-        self.owner: object = None
-        self.entered = False
-        self.answered = False
-        self.error = ""
-        self.pending: tuple[str, int] | None = None
 
 
 class HttpInstrumentation:
@@ -60,7 +39,7 @@ class HttpInstrumentation:
     `exclude` tells which leave no trace at all; `excluded_views` whose requests leave none, by the
     label `view`; `short_circuits` whether a response that some middleware gave before our inner one
     counts among the views' responses; `limit` how many values a process records of a label that the
-    application makes.
+    application makes; `queries` where to tell what requests ask of databases.
 
     Which view a request is for is known when Django has resolved its URL, and to nobody before:
     middlewares choose the URLconf and the language. So where views are excluded, and there only, a
@@ -77,17 +56,21 @@ class HttpInstrumentation:
         excluded_views: Collection[str] = (),
         short_circuits: bool = True,
         limit: int = 1000,
+        queries: RequestQueries | None = None,
     ) -> None:
         self._guard = guard
         self._exclude = exclude
         self._excluded_views = frozenset(excluded_views)
         self._short_circuits = short_circuits
+        self._queries = queries
         self._begun = store.table(catalogue.begun)
         self._answered = store.table(catalogue.answered)
         self._streamed = store.table(catalogue.streamed)
         self._closed = store.table(catalogue.closed)
         self._abandoned = store.table(catalogue.abandoned)
         self._done = store.table(catalogue.done)
+        self._view_sampled = store.table(catalogue.view_sampled)
+        self._done_sampled = store.table(catalogue.done_sampled)
         self._templates = store.table(catalogue.templates)
         self._exceptions = store.table(catalogue.exceptions)
         self._request_body = store.table(catalogue.request_body)
@@ -100,23 +83,25 @@ class HttpInstrumentation:
 
     def known(self, request: HttpRequest) -> bool:
         """Whether the request has begun, or is excluded."""
-        return _ATTRIBUTE in request.__dict__
+        return ATTRIBUTE in request.__dict__
 
     def begun(self, request: HttpRequest) -> Exchange | None:
         """A request has arrived. None where it is excluded or has begun already: then record no end."""
         arrived = perf_counter()
         attributes = request.__dict__
-        if _ATTRIBUTE in attributes:
+        if ATTRIBUTE in attributes:
             return None
         exchange = None
         try:
             if self._exclude is not None and self._exclude(request):
-                attributes[_ATTRIBUTE] = None
+                attributes[ATTRIBUTE] = None
                 return None
             meta = request.META
             method = METHODS.get(request.method or "", INVALID_METHOD)
             exchange = Exchange(arrived, method, self._scheme(request), protocol_of(request))
-            attributes[_ATTRIBUTE] = exchange
+            attributes[ATTRIBUTE] = exchange
+            if self._queries is not None:
+                exchange.enter()
             ajax = YES if meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest" else NO
             size = length_of(meta.get("CONTENT_LENGTH"))
             if self._excluded_views:
@@ -125,21 +110,22 @@ class HttpInstrumentation:
             self._begun.add((method, exchange.scheme, ajax))
             self._request_body.observe((), size)
         except Exception as exc:  # noqa: BLE001
-            attributes.setdefault(_ATTRIBUTE, exchange)
+            attributes.setdefault(ATTRIBUTE, exchange)
             self._guard.failed("http.begun", exc)
         return exchange
 
     def reached(self, request: HttpRequest, owner: object) -> Exchange | None:
         """A request has come through to the inner middleware `owner`, whose clock starts."""
-        exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
+        exchange: Exchange | None = request.__dict__.get(ATTRIBUTE)
         if exchange is not None:
             exchange.owner = owner
+            self._find_span(request, exchange)
             exchange.inner = perf_counter()
         return exchange
 
     def entered(self, request: HttpRequest, owner: object) -> None:
         """A view is about to be called."""
-        exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
+        exchange: Exchange | None = request.__dict__.get(ATTRIBUTE)
         if exchange is None or exchange.owner is not owner:
             return
         exchange.entered = True
@@ -151,7 +137,7 @@ class HttpInstrumentation:
 
     def template(self, request: HttpRequest, response: HttpResponseBase, owner: object) -> None:
         """A view has returned a response that is yet to be rendered."""
-        exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
+        exchange: Exchange | None = request.__dict__.get(ATTRIBUTE)
         if exchange is None or exchange.owner is not owner:
             return
         try:
@@ -164,13 +150,13 @@ class HttpInstrumentation:
 
     def exception(self, request: HttpRequest, exception: BaseException, owner: object) -> None:
         """A view, or the rendering of its response, has raised."""
-        exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
+        exchange: Exchange | None = request.__dict__.get(ATTRIBUTE)
         if exchange is not None and exchange.owner is owner:
             self._raised(request, exchange, exception)
 
     def handled(self, request: HttpRequest, exception: BaseException) -> None:
         """A view has raised and a framework around it has answered: no `exception()` comes."""
-        exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
+        exchange: Exchange | None = request.__dict__.get(ATTRIBUTE)
         if exchange is not None:
             self._raised(request, exchange, exception)
 
@@ -200,22 +186,28 @@ class HttpInstrumentation:
                 self._charset(str(response.charset)),
                 YES if exchange.entered else NO,
             )
+            exchange.view = view
             if not response.streaming:
                 self._answered.observe(key, elapsed)
+                if exchange.span is not None:
+                    self._view_sampled.observe((view, method), elapsed, exemplar_of(exchange.span, elapsed))
                 content = getattr(response, "content", None)
                 if content is not None:
                     self._response_body.observe((), len(content))
                 return
             self._streamed.add(key)
-            on_end(response, partial(self._stream_closed, exchange.inner, view, method, announced_length(response)))
+            on_end(response, partial(self._stream_closed, exchange, view, method, announced_length(response)))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.answered", exc)
 
     def done(self, request: HttpRequest, exchange: Exchange, response: HttpResponseBase) -> None:
         """A response is about to be handed to the server; a stream's end is recorded when it comes."""
         try:
+            if self._queries is not None:
+                exchange.leave()
             if exchange.pending is not None and not self._counts(request, exchange):
                 return
+            self._complete(request, exchange)
             if self._short_circuits and not exchange.answered:
                 self.answered(request, exchange, response)
             route, status = self._route_of(request), status_of(response)
@@ -223,14 +215,19 @@ class HttpInstrumentation:
                 self._finish(exchange, route, status)
                 return
             on_end(response, partial(self._stream_done, exchange, route, status, may_stay_unread(request, response)))
+            if self._queries is not None:
+                keep_in(response, exchange)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.done", exc)
 
     def broke(self, request: HttpRequest, exchange: Exchange, exception: BaseException) -> None:
         """No response comes: an exception has passed every handler, or the client has gone away."""
         try:
+            if self._queries is not None:
+                exchange.leave()
             if exchange.pending is not None and not self._counts(request, exchange):
                 return
+            self._complete(request, exchange)
             if exchange.entered and not exchange.answered:
                 method = METHODS.get(request.method or "", INVALID_METHOD)
                 self._abandoned.add((self._view_name(request), method, exchange.scheme))
@@ -254,11 +251,14 @@ class HttpInstrumentation:
         return True
 
     def _stream_closed(
-        self, started: float, view: str, method: str, announced: int | None,
+        self, exchange: Exchange, view: str, method: str, announced: int | None,
         sent: int, exception: BaseException | None, given_up: bool,
     ) -> None:  # fmt: skip
         try:
-            self._closed.observe((view, method), perf_counter() - started)
+            key, elapsed = (view, method), perf_counter() - exchange.inner
+            self._closed.observe(key, elapsed)
+            if exchange.span is not None:
+                self._view_sampled.observe(key, elapsed, exemplar_of(exchange.span, elapsed))
             # A server that sends a file by itself does not iterate; the header says how long it was.
             self._response_body.observe((), announced if announced and not sent else sent)
         except Exception as exc:  # noqa: BLE001
@@ -281,10 +281,33 @@ class HttpInstrumentation:
         if not error and status >= "500":
             error = self._error(exchange.error) if exchange.error else status
         key = (exchange.method, exchange.scheme, route, status, error, exchange.protocol)
-        self._done.observe(key, perf_counter() - exchange.arrived)
+        elapsed = perf_counter() - exchange.arrived
+        self._done.observe(key, elapsed)
+        if exchange.span is not None:
+            self._done_sampled.observe(key, elapsed, exemplar_of(exchange.span, elapsed))
+        if self._queries is not None:
+            self._queries.ended(exchange, exchange.view, exchange.method)
+
+    def _find_span(self, request: HttpRequest, exchange: Exchange) -> None:
+        try:
+            span = span_of(request)
+            exchange.belongs_to(get_current_span() if span is None else span)
+        except Exception as exc:  # noqa: BLE001  # any instrumentation may have put its own kind of span there
+            self._guard.failed("http.span", exc)
 
     def _outcome(self, exception: BaseException) -> str:
         return CLIENT_GONE if is_cancelled(exception) else self._error(qualified_name(exception))
+
+    def _complete(self, request: HttpRequest, exchange: Exchange) -> None:
+        """Find out about a request that may not have reached our inner middleware."""
+        if not exchange.traced:
+            self._find_span(request, exchange)
+        if self._queries is not None and not exchange.view:
+            try:
+                exchange.view = self._view_name(request)
+            except Exception as exc:  # noqa: BLE001  # the application may put anything there
+                self._guard.failed("http.view", exc)
+                exchange.view = UNNAMED_VIEW
 
     def _scheme(self, request: HttpRequest) -> str:
         try:

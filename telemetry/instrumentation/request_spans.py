@@ -29,21 +29,30 @@ from telemetry.instrumentation._request_attributes import OTHER, RequestAttribut
 from telemetry.instrumentation._response_header import tell
 from telemetry.instrumentation._stock import is_in, set_response_status
 from telemetry.instrumentation._stream import keep_in, on_end
+from telemetry.instrumentation.request_queries import describe
+from telemetry.instrumentation.underway import current
 
 _SERVED = "_telemetry_span"
 _response_propagator: Callable[[], Any] = get_global_response_propagator
 
 
+def span_of(request: HttpRequest) -> Span | None:
+    """The span of a request that this middleware serves."""
+    served: _Served | None = request.__dict__.get(_SERVED)
+    return None if served is None else served.span
+
+
 class _Served:
     """One request's span; `entered` are the tokens that must be given back, the last one first."""
 
-    __slots__ = ("entered", "exception", "name", "recording", "span")
+    __slots__ = ("entered", "exception", "name", "recording", "span", "underway")
 
     def __init__(self, span: Span, name: str, entered: list[Any]) -> None:
         self.span = span
         self.name = name
         self.entered = entered
         self.recording = span.is_recording()
+        self.underway = current.get() if self.recording else None
         self.exception: BaseException | None = None
 
 
@@ -166,7 +175,7 @@ class SpanMiddleware:
                 on_end(response, lambda sent, error, left: self._end(served, error, left))
                 keep_in(response, _Inside(set_span_in_context(served.span, inside)))
             elif served.recording:
-                served.span.end()
+                self._close(served)
         except Exception as error:  # noqa: BLE001
             self.failed("spans.end", error)
 
@@ -216,7 +225,14 @@ class SpanMiddleware:
                 span.set_attribute("error.type", qualified_name(error))
         except Exception as problem:  # noqa: BLE001
             self.failed("spans.end", problem)
-        span.end()
+        self._close(served)
+
+    def _close(self, served: _Served) -> None:
+        try:
+            if served.underway is not None:
+                describe(served.span, served.underway)
+        finally:
+            served.span.end()
 
 
 def _leave(entered: list[Any]) -> None:

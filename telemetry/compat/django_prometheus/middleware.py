@@ -26,9 +26,10 @@ from telemetry.compat.django_prometheus import _home
 from telemetry.compat.django_prometheus._metrics import AFTER, Metrics
 from telemetry.compat.django_prometheus._recorded import Recorded
 from telemetry.compat.django_prometheus.utils import Time, TimeSince
+from telemetry.instrumentation._exchange import exchange_of
 from telemetry.instrumentation._http_values import METHODS, announced_length, length_of, status_of
 from telemetry.instrumentation._stream import on_end
-from telemetry.instrumentation.http import _ATTRIBUTE, Exchange, HttpInstrumentation
+from telemetry.instrumentation.http import HttpInstrumentation
 
 __all__ = ["Metrics", "PrometheusAfterMiddleware", "PrometheusBeforeMiddleware"]
 
@@ -111,7 +112,7 @@ class PrometheusAfterMiddleware(middleware.PrometheusAfterMiddleware):
         """A request has come through to here."""
         request.prometheus_after_middleware_event = Time()  # type: ignore[attr-defined]
         request.__dict__[_BEGUN] = False
-        exchange = _exchange(request)
+        exchange = exchange_of(request)
         if exchange is not None and exchange.pending is None:
             self._counts(request)
 
@@ -183,7 +184,7 @@ class PrometheusAfterMiddleware(middleware.PrometheusAfterMiddleware):
 
     def _counts(self, request: HttpRequest) -> bool:
         """Whether this request is in the families recorded here; the first time, its beginning is."""
-        exchange = _exchange(request) if self._labelled else None
+        exchange = exchange_of(request) if self._labelled else None
         try:
             if exchange is None or not self.http._counts(request, exchange):
                 return False
@@ -232,11 +233,6 @@ def _observe(metric: Any, value: float | None) -> None:
 def _stream_ended(latency: Any, body: Any, started: float, announced: int | None, sent: int, *how: object) -> None:
     _observe(latency, TimeSince(started))
     _observe(body, announced if announced and not sent else sent)
-
-
-def _exchange(request: HttpRequest) -> Exchange | None:
-    exchange: Exchange | None = request.__dict__.get(_ATTRIBUTE)
-    return exchange
 
 
 def _overridden(instance: object, base: type, names: Sequence[str]) -> bool:
