@@ -40,7 +40,20 @@ class _Evaluation:
         order = sorted(range(len(family.labels)), key=family.labels.__getitem__)
         names = [(family.labels[at], at) for at in order]
         series = [(tuple([(name, values[at]) for name, at in names]), found[values]) for values in sorted(found)]
-        return FamilySamples(family, series, self._reading.start_time)
+        samples = FamilySamples(family, series, self._reading.start_time)
+        if family.type is FamilyType.COUNTER and (newest := self._newest(projection)):
+            samples.exemplars = {
+                tuple([(name, values[at]) for name, at in names]): exemplar for values, exemplar in newest.items()
+            }
+        return samples
+
+    def _newest(self, projection: Projection) -> dict[_Values, Exemplar]:
+        """The newest exemplar of each of a counter's series, whose source is a histogram."""
+        kept: dict[_Values, dict[int, Exemplar]] = {}
+        for source, table in self._sources(projection):
+            if table.exemplars:
+                _keep_newest(kept, table, source, projection.family)
+        return {values: found[0] for values, found in kept.items()}
 
     def _sources(self, projection: Projection) -> Iterator[tuple[Source, TableReading]]:
         for source in projection.sources:

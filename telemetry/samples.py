@@ -131,3 +131,5 @@ class FamilySamples:
     family: Family
     series: list[tuple[Labels, float | HistogramValue]]
     created: float | None = None
+    exemplars: Mapping[Labels, Exemplar] = field(default_factory=dict)
+    """Of a counter's series; a histogram's stand with its buckets."""

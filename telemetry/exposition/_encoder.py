@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from telemetry.samples import FamilySamples, HistogramValue, Labels
+from telemetry.samples import Exemplar, FamilySamples, HistogramValue, Labels
 from telemetry.spec import Family, FamilyType
 
 _logger = logging.getLogger("telemetry.exposition")
@@ -110,9 +110,15 @@ class Encoder(ABC):
         for labels, value in samples.series:
             prefix = prefixes[labels] = known.get(labels) or self._prefixes(family, labels, name, type_)
             self._series(lines, prefix, value)
+            if samples.exemplars and type_ == "counter" and labels in samples.exemplars:
+                lines[-1] = f"{lines[-1][:-1]}{self._after(samples.exemplars[labels])}\n"
             if prefix.created_line and samples.created is not None:
                 lines.append(f"{prefix.created_line}{number(samples.created)}\n")
         return lines
+
+    def _after(self, exemplar: Exemplar) -> str:
+        """What stands after the value of a counter that has an exemplar."""
+        return ""
 
     def _series(self, lines: list[str], prefix: Prefixes, value: float | HistogramValue) -> None:
         if isinstance(value, HistogramValue):

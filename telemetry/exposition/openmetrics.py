@@ -18,7 +18,7 @@ _SUFFIXES = {
 
 
 class OpenMetricsEncoder(Encoder):
-    """Writes a counter's family without its `_total`, and adds units, `_created` and the exemplars of buckets.
+    """Writes a counter's family without its `_total`, and adds units, `_created` and exemplars.
 
     A series has the same name in both formats. So a counter whose name lacks `_total`, or whose
     name without it belongs to another family, is of type `unknown` here.
@@ -68,7 +68,10 @@ class OpenMetricsEncoder(Encoder):
         if isinstance(value, HistogramValue):
             for bucket, exemplar in value.exemplars.items():
                 if bucket < len(prefix.values):
-                    lines[first + bucket] = f"{lines[first + bucket][:-1]} # {_exemplar(exemplar)}\n"
+                    lines[first + bucket] = f"{lines[first + bucket][:-1]}{self._after(exemplar)}\n"
+
+    def _after(self, exemplar: Exemplar) -> str:
+        return f" # {_exemplar(exemplar)}"
 
     def _encode(self, collector: Collector) -> bytes:
         page: bytes = generate_latest(collector)  # type: ignore[no-untyped-call]

@@ -20,8 +20,8 @@ class Exchange(Underway):
         "answered", "arrived", "entered", "error", "inner", "method", "owner", "pending", "protocol", "scheme", "view",
     )  # fmt: skip
 
-    def __init__(self, arrived: float, method: str, scheme: str, protocol: str) -> None:
-        super().__init__()
+    def __init__(self, store: object, arrived: float, method: str, scheme: str, protocol: str) -> None:
+        super().__init__(store)
         self.arrived = arrived
         self.method = method
         self.scheme = scheme

@@ -58,6 +58,7 @@ class HttpInstrumentation:
         limit: int = 1000,
         queries: RequestQueries | None = None,
     ) -> None:
+        self._store = store
         self._guard = guard
         self._exclude = exclude
         self._excluded_views = frozenset(excluded_views)
@@ -98,7 +99,7 @@ class HttpInstrumentation:
                 return None
             meta = request.META
             method = METHODS.get(request.method or "", INVALID_METHOD)
-            exchange = Exchange(arrived, method, self._scheme(request), protocol_of(request))
+            exchange = Exchange(self._store, arrived, method, self._scheme(request), protocol_of(request))
             attributes[ATTRIBUTE] = exchange
             if self._queries is not None:
                 exchange.enter()

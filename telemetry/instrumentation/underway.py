@@ -23,11 +23,13 @@ class Underway:
     """One request. `queries` are statements executed, `seconds` what they took, `shapes` how often each ran.
 
     `span` is that of the request where it is sampled; it is known only once `traced` is set.
+    `store` is where it is recorded: where several record, as in tests, each adds up its own.
     """
 
-    __slots__ = ("outer", "queries", "seconds", "shapes", "span", "traced")
+    __slots__ = ("outer", "queries", "seconds", "shapes", "span", "store", "traced")
 
-    def __init__(self) -> None:
+    def __init__(self, store: object) -> None:
+        self.store = store
         self.queries = 0
         self.seconds = 0.0
         self.shapes: dict[str, int] = {}

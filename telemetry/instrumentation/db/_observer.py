@@ -16,6 +16,7 @@ from telemetry.instrumentation.db._bulk import counted
 from telemetry.instrumentation.db._pools import Pools, has_pool
 from telemetry.instrumentation.db.operations import FREQUENT, operation
 from telemetry.instrumentation.guard import Bounded, Guard
+from telemetry.instrumentation.underway import current, exemplar
 from telemetry.store import Store
 
 _SYSTEMS = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "oracle": "oracle.db"}
@@ -26,9 +27,11 @@ class Tables:
     """Where the observers of all connections record."""
 
     def __init__(self, store: Store, catalogue: DbCatalogue, guard: Guard, pools: Pools, *, limit: int) -> None:
+        self.store = store
         self.guard = guard
         self.pools = pools
         self.query = store.table(catalogue.query)
+        self.query_sampled = store.table(catalogue.query_sampled)
         self.rows = store.table(catalogue.rows)
         self.connections = store.table(catalogue.connections)
         self.connection_errors = store.table(catalogue.connection_errors)
@@ -141,14 +144,29 @@ class Observer:
                 self._relabel(db)
             if exception is None and rows is None and type(sql) is str and (key := self._frequent.get(sql[:7])):
                 self._observe(key, elapsed)
+                self._joined(key, sql, elapsed)
                 return
             name = operation(sql) if isinstance(sql, str) else operation(sql, context["cursor"].cursor)
             error = "" if exception is None else self._tables.error(_error(exception))
-            self._observe((*self._labels, name, NO if rows is None else YES, error), elapsed)
+            key = (*self._labels, name, NO if rows is None else YES, error)
+            self._observe(key, elapsed)
+            self._joined(key, sql, elapsed)
             if rows is not None:
                 self._tables.rows.add(self._database, rows())
         except Exception as exc:  # noqa: BLE001
             self._tables.guard.failed("db.execute", exc)
+
+    def _joined(self, key: tuple[str, ...], sql: Any, elapsed: float) -> None:
+        """Join what was recorded to the request that is underway, and to its span where that is sampled."""
+        request = current.get()
+        if request is not None:
+            if request.store is self._tables.store:
+                request.executed(sql, elapsed)
+            if request.traced and request.span is None:
+                return
+        kept = exemplar(elapsed)
+        if kept is not None:
+            self._tables.query_sampled.observe(key, elapsed, kept)
 
     def _relabel(self, db: BaseDatabaseWrapper) -> None:
         self._labels = (*self._database, _system(db), self._tables.namespace(_namespace(db)))

@@ -7,10 +7,12 @@ from typing import Any
 
 from telemetry.catalogue.db import db_catalogue
 from telemetry.catalogue.http import http_catalogue
+from telemetry.catalogue.request_queries import request_queries_catalogue
 from telemetry.instrumentation import own
 from telemetry.instrumentation.db import DbInstrumentation
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.http import HttpInstrumentation
+from telemetry.instrumentation.request_queries import RequestQueries
 from telemetry.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
 from telemetry.projections import evaluate_all
 from telemetry.samples import FamilySamples, HistogramValue
@@ -26,8 +28,10 @@ class Recording:
     def __init__(self, store: Store | None = None, **options: Any) -> None:
         self.store = store or MemoryStore()
         self.guard = Guard(self.store)
-        self.catalogues = http_catalogue(), db_catalogue()
-        self.http = HttpInstrumentation(self.store, self.catalogues[0], self.guard, **options)
+        http, queries = http_catalogue(), request_queries_catalogue()
+        self.catalogues = http, db_catalogue(), queries
+        options.setdefault("queries", RequestQueries(self.store, queries))
+        self.http = HttpInstrumentation(self.store, http, self.guard, **options)
         self.db = DbInstrumentation(self.store, self.catalogues[1], self.guard)
 
     def __enter__(self) -> Recording:

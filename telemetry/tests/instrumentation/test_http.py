@@ -102,7 +102,7 @@ class TestInFlight:
     def test_a_process_that_counts_an_end_without_its_beginning_takes_nothing_from_the_others(
         self, recording: Recording
     ) -> None:
-        catalogue, _ = recording.catalogues
+        catalogue, *_ = recording.catalogues
         key = ("GET", "http", "", "200", "", "")
         recording.store.table(catalogue.done).observe(key, 0.1)
         assert {("GET", "http"): 0} == recording.series("http_server_active_requests")
@@ -113,7 +113,7 @@ class TestInFlight:
         assert [((), 0.0)] == evaluate(lost[0], reading).series
 
     def test_what_a_dead_process_had_not_ended_is_lost(self, recording: Recording, rf: RequestFactory) -> None:
-        catalogue, _ = recording.catalogues
+        catalogue, *_ = recording.catalogues
         recording.http.begun(rf.get("/"))
         through(lambda request: HttpResponse(), rf.get("/"))
         reading = recording.store.read()
