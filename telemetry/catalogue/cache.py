@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from telemetry.catalogue.exemplars import exemplars, sampled
 from telemetry.spec import Family, FamilyType, Kind, Layout, Projection, Source, Take
 
 HIT, MISS, STORED, REFUSED, OK, ERROR = "hit", "miss", "stored", "refused", "ok", "error"
@@ -25,6 +26,7 @@ class CacheCatalogue:
       `get`, `has_key`, `touch`, `delete`, `incr` and `decr` end in `hit` (the key was there) or
       `miss`; `add` in `stored` or `refused` (the key was there already); the others, and those whose
       backend tells nothing, in `ok`; every one of them may end in `error`.
+    - `operation_sampled`: of these those of sampled requests, for their exemplars.
     - `looked_up`: keys that were asked for by `get_many`, by `hit`, `miss` or `error`.
 
     `by_hand` tells those that a project's own backend has counted by itself: they do not count again
@@ -32,6 +34,7 @@ class CacheCatalogue:
     """
 
     operation: Layout
+    operation_sampled: Layout
     looked_up: Layout
     projections: tuple[Projection, ...]
 
@@ -42,6 +45,7 @@ def cache_catalogue() -> CacheCatalogue:
     operation = Layout(
         "cache.operation", Kind.HISTOGRAM, ("alias", "backend", "operation", "result", "by_hand"), DURATION
     )
+    operation_sampled = sampled(operation, ("alias", "operation"))
     looked_up = Layout("cache.looked_up", Kind.SUM, ("alias", "backend", "result", "by_hand"))
 
     def keys(*results: str, by_hand: tuple[str, ...] = (NO,)) -> tuple[Source, ...]:
@@ -75,10 +79,10 @@ def cache_catalogue() -> CacheCatalogue:
                 ("alias", "operation"),
                 DURATION,
             ),
-            (Source(operation),),
+            (Source(operation), exemplars(operation_sampled)),
         ),
     )
-    return CacheCatalogue(operation, looked_up, projections)
+    return CacheCatalogue(operation, operation_sampled, looked_up, projections)
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], *sources: Source) -> Projection:

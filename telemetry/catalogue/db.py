@@ -26,6 +26,7 @@ class DbCatalogue:
     - `query_sampled`: of these those of sampled requests, for their exemplars.
     - `rows`: parameter sets given to `executemany`.
     - `pool_wait`, `pool_timeouts`: a pool has lent a connection, with the time it took; it had none in time.
+    - `pool_wait_sampled`: of these those of sampled requests, for their exemplars.
     - `pool_count`, `pool_max`, `pool_pending`: of a process's pool, as last published: its connections by
       state, how many it may have, how many threads wait for one.
     """
@@ -36,6 +37,7 @@ class DbCatalogue:
     query_sampled: Layout
     rows: Layout
     pool_wait: Layout
+    pool_wait_sampled: Layout
     pool_timeouts: Layout
     pool_count: Layout
     pool_max: Layout
@@ -62,10 +64,12 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
     operation = {"db_system_name": "system", "db_namespace": "namespace", "db_operation_name": "operation"}
     rows = Layout("db.rows", Kind.SUM, database)
     pool_wait = Layout("db.pool_wait", Kind.HISTOGRAM, ("pool",), SEMCONV_DB)
+    pool_wait_sampled = sampled(pool_wait)
     pool_timeouts = Layout("db.pool_timeouts", Kind.SUM, ("pool",))
     pool_count = Layout("db.pool_count", Kind.UPDOWN, ("pool", "state"))
     pool_max = Layout("db.pool_max", Kind.UPDOWN, ("pool",))
     pool_pending = Layout("db.pool_pending", Kind.UPDOWN, ("pool",))
+    pool = {"db_client_connection_pool_name": "pool"}
     projections = (
         _counter(
             "django_db_new_connections_total",
@@ -118,7 +122,16 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
             ),
             (Source(query, rename=operation), exemplars(query_sampled, operation)),
         ),
-        _pool("wait_time_seconds", FamilyType.HISTOGRAM, "Time it took to get a connection from the pool.", pool_wait),
+        Projection(
+            Family(
+                "db_client_connection_wait_time_seconds",
+                FamilyType.HISTOGRAM,
+                "Time it took to get a connection from the pool.",
+                ("db_client_connection_pool_name",),
+                SEMCONV_DB,
+            ),
+            (Source(pool_wait, rename=pool), exemplars(pool_wait_sampled, pool)),
+        ),
         _pool(
             "timeouts_total",
             FamilyType.COUNTER,
@@ -147,6 +160,7 @@ def db_catalogue(buckets: tuple[float, ...] = LATENCY) -> DbCatalogue:
         query_sampled=query_sampled,
         rows=rows,
         pool_wait=pool_wait,
+        pool_wait_sampled=pool_wait_sampled,
         pool_timeouts=pool_timeouts,
         pool_count=pool_count,
         pool_max=pool_max,
@@ -163,5 +177,5 @@ def _pool(what: str, kind: FamilyType, text: str, layout: Layout, *labels: str) 
     """One of the semantic conventions' `db.client.connection.*`, by the label names of its Prometheus form."""
     prefix = "db_client_connection_"
     names = {f"{prefix}pool_name": "pool"} | {f"{prefix}{label}": label for label in labels}
-    family = Family(f"{prefix}{what}", kind, text, tuple(names), layout.edges)
+    family = Family(f"{prefix}{what}", kind, text, tuple(names))
     return Projection(family, (Source(layout, rename=names),))

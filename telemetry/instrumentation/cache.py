@@ -25,6 +25,7 @@ from django.core.cache.backends.base import BaseCache
 from telemetry.catalogue.cache import ERROR, HIT, MISS, YES, CacheCatalogue
 from telemetry.instrumentation._cache_calls import OPERATIONS, Call, replacement
 from telemetry.instrumentation.guard import Bounded, Guard
+from telemetry.instrumentation.underway import exemplar
 from telemetry.store import Store
 
 _KINDS = {
@@ -52,6 +53,7 @@ class CacheInstrumentation:
         self.current: ContextVar[Call | None] = ContextVar("telemetry_cache_call", default=None)
         self._guard = guard
         self._operation = store.table(catalogue.operation)
+        self._operation_sampled = store.table(catalogue.operation_sampled)
         self._looked_up = store.table(catalogue.looked_up)
         self._alias = Bounded("cache.alias", limit, guard)
         self._backend = Bounded("cache.backend", limit, guard)
@@ -96,6 +98,9 @@ class CacheInstrumentation:
             if call.interrupted:
                 call.result = ERROR
             self._operation.observe((alias, backend, call.operation, call.result, call.by_hand), elapsed)
+            kept = exemplar(elapsed)
+            if kept is not None:
+                self._operation_sampled.observe((alias, call.operation), elapsed, kept)
             if call.operation == "get_many":
                 for result, count in _looked_up(call).items():
                     if count > 0:

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from telemetry.catalogue.db import IDLE, USED, DbCatalogue
 from telemetry.instrumentation.guard import Bounded, Guard
+from telemetry.instrumentation.underway import exemplar
 from telemetry.store import Store
 
 
@@ -29,6 +30,7 @@ class Pools:
     def __init__(self, store: Store, catalogue: DbCatalogue, guard: Guard, *, limit: int) -> None:
         self._guard = guard
         self._wait = store.table(catalogue.pool_wait)
+        self._wait_sampled = store.table(catalogue.pool_wait_sampled)
         self._timeouts = store.table(catalogue.pool_timeouts)
         self._count = store.table(catalogue.pool_count)
         self._max = store.table(catalogue.pool_max)
@@ -43,7 +45,11 @@ class Pools:
             pool = db.pool
             if pool is None:  # the wrapper for no database at all has none, whatever its settings
                 return
-            self._wait.observe((self._name(db.alias),), seconds)
+            key = (self._name(db.alias),)
+            self._wait.observe(key, seconds)
+            kept = exemplar(seconds)
+            if kept is not None:
+                self._wait_sampled.observe(key, seconds, kept)
             with self._lock:
                 if self._pid != os.getpid():
                     self._forget()

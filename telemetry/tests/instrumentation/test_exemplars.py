@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import Client, override_settings
@@ -17,15 +18,24 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from telemetry.catalogue.cache import cache_catalogue
 from telemetry.exposition import openmetrics
 from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._stock import HTTP, conventions
+from telemetry.instrumentation.cache import CacheInstrumentation
+from telemetry.instrumentation.db._pools import Pools
+from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.request_spans import SpanMiddleware
 from telemetry.instrumentation.spans import OURS
+from telemetry.projections import evaluate_all
+from telemetry.samples import HistogramValue
+from telemetry.store import MemoryStore
 from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
 
 WHOLE = "django_http_requests_latency_including_middlewares_seconds"
 VIEW = "django_http_requests_latency_seconds_by_view_method"
+CACHE = "django_cache_operation_duration_seconds"
+WAIT = "db_client_connection_wait_time_seconds"
 QUERY = "django_db_query_duration_seconds"
 SAMPLED, UNSAMPLED = f"00-{7:032x}-{8:016x}-01", f"00-{7:032x}-{8:016x}-00"
 ALWAYS = {
@@ -73,6 +83,11 @@ class _Turned:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=403)
+
+
+class _Wrapper:
+    alias = "pooled"
+    pool = object()
 
 
 urlpatterns = [
@@ -170,6 +185,34 @@ class TestExemplars:
             ask()
         context = span.get_span_context()
         assert {(f"{context.trace_id:032x}", f"{context.span_id:016x}")} == shown(recording)[QUERY]
+
+
+class TestOtherExemplars:
+    def test_of_cache_operations(self) -> None:
+        store = MemoryStore()
+        catalogue = cache_catalogue()
+        instrumentation = CacheInstrumentation(store, catalogue, Guard(store))
+        instrumentation.install()
+        try:
+            caches["default"].get("before")
+            with TracerProvider().get_tracer("test").start_as_current_span("task") as span:
+                caches["default"].get("key")
+        finally:
+            instrumentation.uninstall()
+        (samples,) = (each for each in evaluate_all(catalogue.projections, store.read()) if each.family.name == CACHE)
+        ((labels, value),) = samples.series
+        assert (("alias", "default"), ("operation", "get")) == labels
+        assert isinstance(value, HistogramValue)
+        assert 2 == value.count
+        assert {span.get_span_context().span_id} == {each.span_id for each in value.exemplars.values()}
+
+    def test_of_waiting_for_a_pool(self, recording: Recording) -> None:
+        db = _Wrapper()
+        pools = Pools(recording.store, recording.catalogues[1], recording.guard, limit=10)
+        with TracerProvider().get_tracer("test").start_as_current_span("task") as span:
+            pools.lent(db, 0.5)
+        assert {span.get_span_context().span_id} == {int(span_id, 16) for _, span_id in shown(recording)[WAIT]}
+        assert 1 == recording.value(WAIT, "pooled")
 
 
 class TestSpanAttributes:
