@@ -64,7 +64,7 @@ def counted(page: str) -> Samples:
     return parse("".join(f"{match[0]}\n" for match in COUNTED.finditer(page)))
 
 
-@pytest.mark.parametrize("labels", [False], ids=["stock"])
+@pytest.mark.parametrize("labels", [False, True], ids=["stock", "labels"])
 def test_the_guide_followed_to_the_letter(labels: bool, tmp_path: Path) -> None:
     assert ["before", "replace", "check", "after", "compare"] == list(STEPS)
     legacy.write(tmp_path, labels=labels)
