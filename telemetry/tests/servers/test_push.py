@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.tests.otlp.sink import Point, Sink, sinks  # noqa: F401 - a fixture
-from telemetry.tests.servers.harness import Server, Traffic, gunicorn
+from telemetry.tests.servers.harness import Server, Traffic, gunicorn, uvicorn
 
 DURATION = "http.server.request.duration"
 LATE = {"OTEL_METRIC_EXPORT_INTERVAL": "600000"}
@@ -97,6 +97,19 @@ class TestPush:
             assert 0 == server.process.returncode
         assert 200 == sink.total(DURATION)
         assert 200 == len([span for span in sink.servers() if span.name == "GET ok"])
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "workers"])
+    def test_nothing_is_lost_at_the_end_of_uvicorn(self, tmp_path: Path, sink: Sink, options: tuple[str, ...]) -> None:
+        """It ends by the signal, without Python's exit hooks."""
+        late = {**sink.environment, **LATE, "OTEL_BSP_SCHEDULE_DELAY": "600000"}
+        app = "telemetry.tests.servers.lifespan_app:application"
+        with uvicorn(tmp_path, *options, app=app, env=late) as server:
+            Traffic(server.port).send(50)
+            assert ([], []) == (sink.points, sink.spans)
+            server.stop()
+        assert 50 == sink.total(DURATION)
+        assert 50 == len(sink.servers())
 
     @pytest.mark.slow
     def test_deltas_add_up_whoever_pushes_them(self, tmp_path: Path, sink: Sink) -> None:
