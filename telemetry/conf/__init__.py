@@ -50,6 +50,7 @@ class Config:
     excluded_views: tuple[str, ...] = ()
     """Views, by the value of the label `view`, whose requests leave no HTTP metrics."""
     short_circuits: bool = True
+    repeated_queries: int = 10
     """Whether what a middleware answers counts among the views' responses."""
     series_limit: int = 2000
     label_budgets: Mapping[str, int] = field(default_factory=dict)
@@ -92,6 +93,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         excluded_paths=_values.patterns("TELEMETRY_EXCLUDED_URLS"),
         excluded_views=_values.names("TELEMETRY_EXCLUDED_VIEWS", "shop:detail"),
         short_circuits=_values.boolean("TELEMETRY_SHORT_CIRCUITS", default=True),
+        repeated_queries=_values.positive("TELEMETRY_REPEATED_QUERIES", default=10),
         series_limit=_values.positive("TELEMETRY_SERIES_LIMIT", 2000),
         label_budgets=_values.label_budgets(),
         push_django_names=_values.boolean("TELEMETRY_PUSH_DJANGO_NAMES", default=False),

@@ -14,6 +14,7 @@ from telemetry.catalogue.db import db_catalogue
 from telemetry.catalogue.http import http_catalogue
 from telemetry.catalogue.migrations import migration_catalogue
 from telemetry.catalogue.models import model_catalogue
+from telemetry.catalogue.request_queries import request_queries_catalogue
 from telemetry.catalogue.short_names import short_names
 from telemetry.spec import Family, Projection
 
@@ -52,7 +53,9 @@ def entries() -> dict[Section, tuple[Entry, ...]]:
     http = http_catalogue()
     declared = [_business(measure) for measure in measures().values()]
     return {
-        Section.HTTP: tuple(Entry(projection.family) for projection in http.projections),
+        Section.HTTP: tuple(
+            Entry(projection.family) for projection in (*http.projections, *request_queries_catalogue().projections)
+        ),
         Section.SHORT: tuple(Entry(projection.family) for projection in short_names(http)),
         Section.DATABASE: tuple(Entry(projection.family) for projection in db_catalogue().projections),
         Section.CACHE: tuple(Entry(projection.family) for projection in cache_catalogue().projections),

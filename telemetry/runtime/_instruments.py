@@ -12,6 +12,7 @@ from telemetry.catalogue.migrations import migration_catalogue
 from telemetry.catalogue.models import model_catalogue
 from telemetry.catalogue.namespace import in_namespace
 from telemetry.catalogue.own import READ, SCRAPE
+from telemetry.catalogue.request_queries import request_queries_catalogue
 from telemetry.catalogue.short_names import short_names
 from telemetry.conf import Config
 from telemetry.instrumentation import own
@@ -23,6 +24,7 @@ from telemetry.instrumentation.http import HttpInstrumentation
 from telemetry.instrumentation.migrations import MigrationInstrumentation
 from telemetry.instrumentation.models import ModelInstrumentation, declared, name_models
 from telemetry.instrumentation.process import ProcessInstrumentation
+from telemetry.instrumentation.request_queries import RequestQueries
 from telemetry.instrumentation.rest_framework import RestFrameworkInstrumentation
 from telemetry.projections import evaluate_all
 from telemetry.samples import FamilySamples, Reading
@@ -41,6 +43,7 @@ class Instrumentations:
         limit = config.series_limit
         http, db = http_catalogue(config.latency_buckets), db_catalogue(config.latency_buckets)
         cache, migrations = cache_catalogue(), migration_catalogue()
+        request_queries = request_queries_catalogue()
         named = name_models(config.models)
         models = model_catalogue([*declared(), *named.values()])
         self.http = HttpInstrumentation(
@@ -51,6 +54,7 @@ class Instrumentations:
             excluded_views=config.excluded_views,
             short_circuits=config.short_circuits,
             limit=limit,
+            queries=RequestQueries(store, request_queries, threshold=config.repeated_queries),
         )
         self.rest_framework = RestFrameworkInstrumentation(self.http, guard)
         self.db = DbInstrumentation(store, db, guard, limit=limit)
@@ -61,7 +65,7 @@ class Instrumentations:
         self.migrations = MigrationInstrumentation(store, migrations, guard, enabled=enabled)
         self.process = ProcessInstrumentation(store, guard)
         self.scraped, self.read = store.table(SCRAPE), store.table(READ)
-        catalogues = (http, db, cache, models, migrations)
+        catalogues = (http, request_queries, db, cache, models, migrations)
         every = with_by_hand(each for one in catalogues for each in one.projections)
         self._projections = in_namespace(every, config.namespace)
         short = short_names(http, config.latency_buckets) if config.short_names else ()

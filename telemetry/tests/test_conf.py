@@ -120,6 +120,7 @@ class TestLoad:
             ("TELEMETRY_EXCLUDED_VIEWS", ("",), "shop:detail"),
             ("TELEMETRY_SHORT_CIRCUITS", None, "True or False"),
             ("TELEMETRY_PUSH_DJANGO_NAMES", "yes", "True or False"),
+            ("TELEMETRY_REPEATED_QUERIES", 0, "at least 1"),
         ],
     )
     def test_a_wrong_setting_is_named(self, name: str, value: Any, valid: str) -> None:
