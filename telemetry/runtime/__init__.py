@@ -26,9 +26,11 @@ from telemetry.exposition import ForeignMetrics, Format, Renderer, choose, gzip_
 from telemetry.instrumentation import own, spans
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.http import HttpInstrumentation
+from telemetry.instrumentation.lifespan import end_with_lifespan
 from telemetry.runtime._instruments import Instrumentations, extensions
 from telemetry.runtime._publisher import Publisher
 from telemetry.samples import FamilySamples, Reading
+from telemetry.sdk import ending
 from telemetry.sdk.consumer import Limits
 from telemetry.sdk.families import families
 from telemetry.sdk.install import install_meter_provider
@@ -106,10 +108,11 @@ class Runtime:
         except ConfigurationError as error:
             _logger.error("telemetry: no metrics are pushed: %s", error)
             return
-        if push.wanted:
+        if push.wanted and not config.private_store:
             # Processes that serve push; commands leave it to those.
             request_started.connect(lambda **_: push.start(), weak=False, dispatch_uid="telemetry.push")
             atexit.register(push.stop)
+            end_with_lifespan(ending.end, guard.failed)
 
     def place_middleware(self) -> None:
         """Have our two middlewares first and last in `MIDDLEWARE`, and the one for spans where spans are on."""
@@ -197,6 +200,7 @@ class Runtime:
             return None
         if provider is not None:
             trace.set_tracer_provider(provider)
+            end_with_lifespan(ending.end, self.guard.failed)
         return provider
 
     def _publish_and_keep_up(self) -> None:

@@ -103,8 +103,7 @@ class TestPush:
     def test_nothing_is_lost_at_the_end_of_uvicorn(self, tmp_path: Path, sink: Sink, options: tuple[str, ...]) -> None:
         """It ends by the signal, without Python's exit hooks."""
         late = {**sink.environment, **LATE, "OTEL_BSP_SCHEDULE_DELAY": "600000"}
-        app = "telemetry.tests.servers.lifespan_app:application"
-        with uvicorn(tmp_path, *options, app=app, env=late) as server:
+        with uvicorn(tmp_path, *options, env=late) as server:
             Traffic(server.port).send(50)
             assert ([], []) == (sink.points, sink.spans)
             server.stop()
