@@ -60,6 +60,14 @@ class Config:
     excluded_urls: str | None = None
     sdk_disabled: bool = False
     disabled_instrumentations: frozenset[str] = frozenset()
+    private_names: tuple[str, ...] = ()
+    """Names of query parameters, headers and attributes whose values leave the process in no span."""
+    private_patterns: tuple[re.Pattern[str], ...] = ()
+    """What is masked wherever text is."""
+    exception_messages: bool = False
+    """Whether the messages of exceptions stay in spans, masked."""
+    response_header: str = ""
+    """The header that tells a client its trace: `traceresponse`, `server-timing`, or none."""
     metrics_token: str = field(default="", repr=False)
     """What a scraper must know; empty: nothing."""
     metrics_networks: tuple[Network, ...] = ()
@@ -90,7 +98,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         metrics_port=_values.port("PROMETHEUS_METRICS_EXPORT_PORT"),
         metrics_ports=_values.ports("PROMETHEUS_METRICS_EXPORT_PORT_RANGE"),
         metrics_address=_values.address("PROMETHEUS_METRICS_EXPORT_ADDRESS"),
-        excluded_paths=_values.patterns("TELEMETRY_EXCLUDED_URLS"),
+        excluded_paths=_values.patterns("TELEMETRY_EXCLUDED_URLS", "^/health"),
         excluded_views=_values.names("TELEMETRY_EXCLUDED_VIEWS", "shop:detail"),
         short_circuits=_values.boolean("TELEMETRY_SHORT_CIRCUITS", default=True),
         repeated_queries=_values.positive("TELEMETRY_REPEATED_QUERIES", default=10),
@@ -103,6 +111,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         disabled_instrumentations=frozenset(
             name.strip() for name in environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",") if name.strip()
         ),
+        private_names=_values.names("TELEMETRY_PRIVATE_NAMES", "customer_id"),
+        private_patterns=_values.patterns("TELEMETRY_PRIVATE_PATTERNS", r"\bMRN-\d+"),
+        exception_messages=_values.boolean("TELEMETRY_EXCEPTION_MESSAGES", default=False),
+        response_header=_values.choice("TELEMETRY_RESPONSE_HEADER", ("", "traceresponse", "server-timing")),
         metrics_token=_values.token(),
         metrics_networks=_values.networks(),
         metrics_proxy_header=_values.proxy_header(),

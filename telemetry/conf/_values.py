@@ -93,15 +93,26 @@ def names(name: str, example: str) -> tuple[str, ...]:
     return found
 
 
-def patterns(name: str) -> tuple[re.Pattern[str], ...]:
-    """Regular expressions, to be searched in paths."""
+def patterns(name: str, example: str) -> tuple[re.Pattern[str], ...]:
+    """Regular expressions, given as texts; none may be found in an empty text, for it would be found in any."""
     found = []
-    for each in names(name, "^/health"):
+    for each in names(name, example):
         try:
-            found.append(re.compile(each))
+            pattern = re.compile(each)
         except re.error as error:
             raise ConfigurationError(f"{name}: {each!r} is not a regular expression: {error}") from None
+        if pattern.search(""):
+            raise ConfigurationError(f"{name}: {each!r} is found in every text; give e.g. [{example!r}]")
+        found.append(pattern)
     return tuple(found)
+
+
+def choice(name: str, valid: tuple[str, ...]) -> str:
+    """One of several words, the first where nothing is set."""
+    given = getattr(settings, name, valid[0])
+    if given not in valid:
+        raise ConfigurationError(f"{name}: {given!r} is not valid; give one of {', '.join(map(repr, valid))}")
+    return str(given)
 
 
 def label_budgets() -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from telemetry.catalogue.own import DROPPED
+from telemetry.instrumentation.privacy import stack
 from telemetry.limit import OVERFLOWED
 from telemetry.spec import OVERFLOW
 from telemetry.store import Store
@@ -27,8 +28,9 @@ class Guard:
         try:
             if where not in self._logged:
                 self._logged.add(where)
+                # Not `exc_info`: the message of an exception may hold what is the application's alone.
                 _logger.error(
-                    "telemetry: %s failed; counted in telemetry_dropped_total, logged once", where, exc_info=exc
+                    "telemetry: %s failed; counted in telemetry_dropped_total, logged once\n%s", where, stack(exc)
                 )
             self._dropped.add((where,))
         except Exception:  # noqa: BLE001, S110  # nothing is left to be done, and the application must go on

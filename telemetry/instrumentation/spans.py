@@ -24,6 +24,7 @@ from telemetry.errors import ConfigurationError
 from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._stock import HTTP, HTTP_SCHEMA, NO_METERS, conventions, is_in
 from telemetry.instrumentation.drivers import instrumentor
+from telemetry.instrumentation.privacy import stack
 from telemetry.instrumentation.request_spans import SpanMiddleware
 
 __all__ = ["BEFORE", "DRIVERS", "OURS", "STOCK", "SpanMiddleware", "install", "uninstall"]
@@ -126,4 +127,4 @@ def _trace_queries(name: str, tracer_provider: TracerProvider, failed: Callable[
 def _log_once(where: str, error: BaseException) -> None:
     if where not in _logged:
         _logged.add(where)
-        _logger.error("telemetry: %s failed, a span is lost; logged once", where, exc_info=error)
+        _logger.error("telemetry: %s failed, a span is lost; logged once\n%s", where, stack(error))

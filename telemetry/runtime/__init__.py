@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import prometheus_client
 from django.core.signals import request_started
@@ -23,7 +24,7 @@ from telemetry import conf
 from telemetry.conf import Config
 from telemetry.errors import ConfigurationError
 from telemetry.exposition import ForeignMetrics, Format, Renderer, choose, gzip_accepted
-from telemetry.instrumentation import own, spans
+from telemetry.instrumentation import own, privacy, spans
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.http import HttpInstrumentation
 from telemetry.instrumentation.lifespan import end_with_lifespan
@@ -31,6 +32,7 @@ from telemetry.runtime._instruments import Instrumentations, extensions
 from telemetry.runtime._publisher import Publisher
 from telemetry.samples import FamilySamples, Reading
 from telemetry.sdk import ending
+from telemetry.sdk.cleaning import CleaningExporter
 from telemetry.sdk.consumer import Limits
 from telemetry.sdk.families import families
 from telemetry.sdk.install import install_meter_provider
@@ -71,6 +73,11 @@ class Runtime:
         self.http: HttpInstrumentation | None = None
         self.provider: MeterProvider | None = None
         self._renderer = Renderer()
+        privacy.configure(
+            names=config.private_names,
+            patterns=config.private_patterns,
+            exception_messages=config.exception_messages,
+        )
         if not config.sdk_disabled:
             self._build(config)
 
@@ -126,6 +133,7 @@ class Runtime:
             wanted.append(conf.AFTER)
         if wanted != now:
             conf.set_middleware(wanted)
+        spans.SpanMiddleware.response_header = self.config.response_header
         spans.install(
             self._tracer_provider(),
             disabled=self.config.disabled_instrumentations,
@@ -194,7 +202,7 @@ class Runtime:
         if not isinstance(current, trace.ProxyTracerProvider):
             return current
         try:
-            provider = build_tracer_provider(store=self.store)
+            provider = build_tracer_provider(store=self.store, clean=self._cleaned)
         except ConfigurationError as error:
             _logger.error("telemetry: no spans are recorded: %s", error)
             return None
@@ -202,6 +210,9 @@ class Runtime:
             trace.set_tracer_provider(provider)
             end_with_lifespan(ending.end, self.guard.failed)
         return provider
+
+    def _cleaned(self, exporter: Any) -> Any:
+        return CleaningExporter(exporter, privacy, self.guard.failed)
 
     def _publish_and_keep_up(self) -> None:
         """The publisher's work, with what Django does around a request: no stale connection, no lost file."""

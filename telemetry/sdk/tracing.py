@@ -28,14 +28,18 @@ AT_EXIT = 2.0
 """Seconds that the end of a process waits for its last spans to be taken."""
 
 
-def build_tracer_provider(environ: Mapping[str, str] = os.environ, store: Store | None = None) -> TracerProvider | None:
+def build_tracer_provider(
+    environ: Mapping[str, str] = os.environ,
+    store: Store | None = None,
+    clean: Callable[[SpanExporter], SpanExporter] = lambda exporter: exporter,
+) -> TracerProvider | None:
     """A tracer provider that exports as the environment says; None where nothing asks for spans.
 
     Spans are asked for by OTEL_TRACES_EXPORTER (a comma-separated list of otlp and console, or none) or,
     where it is not set, by an OTLP endpoint. OTEL_EXPORTER_OTLP_PROTOCOL is grpc (the SDK's default) or
     http/protobuf. Sampler, resource, limits and the exporters' own variables are read by the SDK from the
     process's environment. No thread starts and no connection is made before the first span has ended.
-    Spans that did not arrive are counted in `store`.
+    Spans that did not arrive are counted in `store`. `clean` puts something in front of each exporter.
 
     Raises:
         ConfigurationError: a variable's value is not valid, or the exporter's package is not installed.
@@ -46,8 +50,14 @@ def build_tracer_provider(environ: Mapping[str, str] = os.environ, store: Store 
     provider = TracerProvider(resource=Resource.create())
     losses = Losses(store)
     for factory in factories:
-        provider.add_span_processor(LazyBatchProcessor(factory, losses))
+        provider.add_span_processor(LazyBatchProcessor(_cleaned(factory, clean), losses))
     return provider
+
+
+def _cleaned(
+    factory: Callable[[], SpanExporter], clean: Callable[[SpanExporter], SpanExporter]
+) -> Callable[[], SpanExporter]:
+    return lambda: clean(factory())
 
 
 class Losses:
