@@ -81,6 +81,7 @@ class Endpoint(Election):
                 _logger.info("telemetry: serving the metrics of all processes on port %d", port)
                 return True
         self._losses += 1
+        self._claim.tell(0)
         # Without a claim to tell them apart, a taken port is most likely another process of this service.
         if reason is not None and (self._claim.shared or reason.errno != errno.EADDRINUSE):
             self._warn(reason)

@@ -46,14 +46,14 @@ class Claim:
         return True
 
     def tell(self, port: int) -> None:
-        """Note where this process answers."""
+        """Note where this process answers; 0 for nowhere."""
         if self._fd >= 0:
             os.pwrite(self._fd, b"%5d\n" % port, 0)
 
     def told(self) -> int | None:
-        """Where the holder answers, or the last one did."""
+        """Where the holder answers, or the last one did; None where nobody is known to."""
         noted = os.pread(self._fd, 5, 0) if self._fd >= 0 else b""
-        return int(noted) if noted.strip().isdigit() else None
+        return int(noted) or None if noted.strip().isdigit() else None
 
     def release(self) -> None:
         """Close the file: the lock goes with its last copy."""

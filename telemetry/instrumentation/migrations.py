@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,21 @@ SECONDS = 10.0
 
 
 class MigrationInstrumentation:
-    """Looks up migrations. Where it is not `enabled`, asking does nothing; `refresh` works all the same."""
+    """Looks up migrations. Where it is not `enabled`, asking does nothing; `refresh` works all the same.
 
-    def __init__(self, store: Store, catalogue: MigrationCatalogue, guard: Guard, *, enabled: bool) -> None:
+    `leave` is called with each connection of the thread that looks, before it does.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: MigrationCatalogue,
+        guard: Guard,
+        *,
+        enabled: bool,
+        leave: Callable[[BaseDatabaseWrapper], None] = lambda db: None,
+    ) -> None:
+        self._leave = leave
         self._guard = guard
         self._enabled = enabled
         self._unapplied = store.table(catalogue.unapplied)
@@ -78,7 +91,9 @@ class MigrationInstrumentation:
 
     def _look(self, busy: threading.Lock) -> None:
         try:
-            with suppress_instrumentation():  # a trace of its own every few seconds would be about nobody's request
+            # Neither counted nor traced: it is nobody's request, and comes back every few seconds.
+            self._leave_connections()
+            with suppress_instrumentation():
                 self.refresh()
         finally:
             try:
@@ -87,6 +102,13 @@ class MigrationInstrumentation:
                 self._guard.failed("migrations.close", exc)
             self._due = monotonic() + SECONDS
             busy.release()
+
+    def _leave_connections(self) -> None:
+        for alias in connections:
+            try:
+                self._leave(connections[alias])
+            except Exception as exc:  # noqa: BLE001
+                self._guard.failed("migrations.leave", exc)
 
     def _counts(self, alias: str, connection: BaseDatabaseWrapper) -> tuple[int, int]:
         # Late: importing it needs all apps to be ready.

@@ -62,7 +62,7 @@ class Instrumentations:
         self.models = ModelInstrumentation(store, models, guard, named, limit=limit)
         # A test run has its reasons to ask no database and to start no thread.
         enabled = config.export_migrations and not config.private_store
-        self.migrations = MigrationInstrumentation(store, migrations, guard, enabled=enabled)
+        self.migrations = MigrationInstrumentation(store, migrations, guard, enabled=enabled, leave=self.db.leave)
         self.process = ProcessInstrumentation(store, guard)
         self.scraped, self.read = store.table(SCRAPE), store.table(READ)
         catalogues = (http, request_queries, db, cache, models, migrations)

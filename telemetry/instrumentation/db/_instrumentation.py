@@ -65,6 +65,12 @@ class DbInstrumentation:
             observer.detach(db)
         self._observers.clear()
 
+    def leave(self, db: BaseDatabaseWrapper) -> None:
+        """Count nothing of this connection wrapper from now on: its work is ours, not the site's."""
+        observer = self._observers.pop(db, None)
+        if observer is not None:
+            observer.detach(db)
+
     def publish(self) -> None:
         """Store how full this process's connection pools are; never raises."""
         self._pools.publish()

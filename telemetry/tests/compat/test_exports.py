@@ -76,6 +76,9 @@ class TestPortRange:
             assert 200 == get(free, "/metrics")[0]
 
     def test_none_is_told_where_none_is_free(self) -> None:
+        before = exports.SetupPrometheusEndpointOnPortRange([free_port()], "127.0.0.1")
+        assert before
+        exports._endpoints[(before,), "127.0.0.1"].stop()
         with socket.create_server(("127.0.0.1", 0)) as other:
             assert None is exports.SetupPrometheusEndpointOnPortRange([other.getsockname()[1]], "127.0.0.1")
 

@@ -68,5 +68,9 @@ class TestMigrations:
         assert {f"{name}{{connection={alias}}}" for alias in ("default", "archive")} == theirs[1][name].samples.keys()
         assert theirs[1][name].samples == ours[1][name].samples
 
+    def test_looking_them_up_is_no_work_of_the_site(self, ours: Visit) -> None:
+        families = ("django_db_execute_total", "django_db_new_connections_total")
+        assert [0, 0] == [sum(ours[1][name].samples.values()) for name in families]
+
     def test_one_is_left(self, ours: Visit) -> None:
         assert {1.0} == set(ours[1]["django_migrations_unapplied_total"].samples.values())

@@ -17,4 +17,4 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "loggers": {"telemetry": {"handlers": ["console"], "level": "INFO"}},
 }
-INSTALLED_APPS = ["telemetry", "telemetry.tests.servers.listener"]
+INSTALLED_APPS = ["telemetry"]

@@ -6,13 +6,10 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from telemetry.tests.servers.harness import BY_METHOD, Traffic, gunicorn, total
 from telemetry.tests.servers.test_exactness import wait_until_gone
 
 
-@pytest.mark.xfail(strict=True, reason="the runtime does not hand multiproc_dir to ForeignMetrics yet")
 class TestMultiprocDir:
     def test_each_metric_is_counted_once_over_all_workers(self, tmp_path: Path) -> None:
         directory = tmp_path / "multiproc"

@@ -1,1 +1,0 @@
-"""An app that starts the export port."""
