@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
-from collections.abc import Sequence
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -12,7 +10,10 @@ from django.utils import timezone
 
 from telemetry.business.drift import SeverityLevel
 from upstream import jobs, metrics
-from upstream.models import CRITICAL, Alert, AlertDelivery, Customer, DriftEvent, JobRun
+from upstream.models import CRITICAL, Alert, DriftEvent, Job
+
+KIND = "deliver"
+"""The kind of job that delivers one alert on one way."""
 
 
 class DeliveryError(Exception):
@@ -57,42 +58,14 @@ def measure(event: DriftEvent, alert: Alert | None) -> None:
         metrics.track_alert_suppressed(event.product, event.suppressed, event.customer.code)
 
 
-def deliver(customer: Customer, alerts: Sequence[Alert]) -> None:
-    """Send alerts by e-mail, one job each; a failure is recorded with the alert and its job, and raises nothing."""
-    for alert in alerts:
-        try:
-            with jobs.run(JobRun.JobType.ALERT_PROCESSING, customer):
-                _deliver(alert)
-        except DeliveryError:
-            continue
+def deliver(run: jobs.Run) -> None:
+    """Not there yet."""
+    raise NotImplementedError
 
 
-def _deliver(alert: Alert) -> None:
-    product, customer = alert.event.product, alert.customer
-    began = time.perf_counter()
-    error: Exception | None = None
-    try:
-        _send(alert)
-    except Exception as caught:  # noqa: BLE001 (whatever a mail backend raises is a failed delivery)
-        error = caught
-    error_type = type(error).__name__ if error else ""
-    AlertDelivery.objects.create(
-        alert=alert,
-        channel_type=AlertDelivery.Channel.EMAIL,
-        delivered=error is None,
-        error_type=error_type,
-        error=str(error)[:2000] if error else "",
-    )
-    alert.status = Alert.Status.FAILED if error else Alert.Status.DELIVERED
-    alert.save(update_fields=["status"])
-    metrics.track_alert_processing(product, time.perf_counter() - began)
-    if error is None:
-        metrics.track_alert_delivered(product, "email", customer.code)
-        return
-    metrics.track_alert_failed(product, "email", error_type, customer.code)
-    if isinstance(error, DeliveryError):
-        raise error
-    raise DeliveryError(f"alert {alert.pk}: {error_type}: {error}") from error
+def give_up(job: Job) -> None:
+    """Not there yet."""
+    raise NotImplementedError
 
 
 def _send(alert: Alert) -> None:

@@ -13,6 +13,7 @@ class UpstreamConfig(AppConfig):
     verbose_name = "Upstream"
 
     def ready(self) -> None:
-        from upstream import metrics, monitoring_checks  # noqa: F401 - make the instruments, register the checks
+        # Make the instruments, register the checks, declare the kinds of jobs.
+        from upstream import metrics, monitoring_checks, tasks  # noqa: F401
 
         runtime.declare(declared())

@@ -1,13 +1,11 @@
-"""One detection pass over a customer: compare, store the drift events, raise and deliver alerts."""
+"""One detection pass over a customer, a job: compare, store the drift events, raise alerts."""
 
 from __future__ import annotations
 
 import datetime
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Coalesce
 
@@ -16,49 +14,58 @@ from upstream import alerts, jobs, metrics
 from upstream.detection.comparison import Answer, Finding, Windows, compare
 from upstream.ingestion.reader import shorten
 from upstream.ingestion.validation import EARLIEST
-from upstream.models import Alert, Claim, Customer, DriftEvent, JobRun
+from upstream.models import Claim, Customer, DriftEvent, Job
 
+KIND = "detect"
+"""The kind of job that makes a pass."""
 PRODUCTS = {
     DriftEvent.DriftType.PAYMENT_DELAY: "DelayGuard",
     DriftEvent.DriftType.DENIAL_RATE: "DenialScope",
 }
 
 
-@dataclass(slots=True)
-class Detection:
-    """What a pass found: the days compared (None without answered claims), the events, the alerts raised."""
-
-    windows: Windows | None
-    events: list[DriftEvent] = field(default_factory=list)
-    alerts: list[Alert] = field(default_factory=list)
+def request(customer: Customer, end: datetime.date | None = None, *, hold: bool = False) -> Job:
+    """Have a job look for drift in the 30 days up to `end`; by default up to the last answer of a payer on file."""
+    return jobs.enqueue(KIND, customer, hold=hold, end=end.isoformat() if end else None)
 
 
-def detect(customer: Customer, end: datetime.date | None = None) -> Detection:
-    """Look for drift in the 30 days up to `end`; by default up to the last answer of a payer on file.
+def detect_now(customer: Customer, end: datetime.date | None = None) -> Job:
+    """The same in this process, without a worker; the finished job. The alerts that it raises are the worker's."""
+    job = request(customer, end, hold=True)
+    jobs.run_now(job)
+    return job
 
-    Alerts are delivered once the events are stored; a delivery that fails is recorded and fails
-    nothing here.
+
+def detect(run: jobs.Run) -> None:
+    """Compare, store the drift events, and raise the alerts that they deserve.
+
+    The job's result has the days compared (none without answered claims) and how many events and alerts there are.
     """
+    customer, given = run.customer, run.job.arguments["end"]
     began = time.perf_counter()
-    with jobs.run(JobRun.JobType.DRIFT_DETECTION, customer) as job:
-        end = end or _last_answer(customer)
-        result = Detection(Windows.ending(end) if end else None)
-        if result.windows:
-            findings = compare(_answers(customer, result.windows), result.windows)
-            seconds = time.perf_counter() - began
-            with transaction.atomic(durable=True):
-                # Two passes at once would otherwise each raise the same alert.
-                Customer.objects.select_for_update().get(pk=customer.pk)
-                result.events = [_store(job, customer, finding, result.windows) for finding in findings]
-                raised = [alerts.raise_for(event) for event in result.events]
-            result.alerts = [alert for alert in raised if alert]
-            for product in PRODUCTS.values():
-                metrics.track_drift_computation(product, seconds)
-            for event, alert in zip(result.events, raised, strict=True):
-                _measure(event, customer)
-                alerts.measure(event, alert)
-    alerts.deliver(customer, result.alerts)
-    return result
+    end = datetime.date.fromisoformat(given) if given else _last_answer(customer)
+    if end is None:
+        run.result = {"window_start": None, "window_end": None, "events": 0, "alerts": 0}
+        return
+    windows = Windows.ending(end)
+    findings = compare(_answers(customer, windows), windows)
+    seconds = time.perf_counter() - began
+    with run.completing():
+        # Two passes at once would otherwise each raise the same alert.
+        Customer.objects.select_for_update().get(pk=customer.pk)
+        events = [_store(run.job, customer, finding, windows) for finding in findings]
+        raised = [alerts.raise_for(event) for event in events]
+        run.result = {
+            "window_start": windows.recent_start.isoformat(),
+            "window_end": windows.end.isoformat(),
+            "events": len(events),
+            "alerts": sum(alert is not None for alert in raised),
+        }
+    for product in PRODUCTS.values():
+        metrics.track_drift_computation(product, seconds)
+    for event, alert in zip(events, raised, strict=True):
+        _measure(event, customer)
+        alerts.measure(event, alert)
 
 
 def last_day(text: str) -> datetime.date:
@@ -95,7 +102,7 @@ def _answers(customer: Customer, windows: Windows) -> Iterator[Answer]:
     )
 
 
-def _store(job: JobRun, customer: Customer, finding: Finding, windows: Windows) -> DriftEvent:
+def _store(job: Job, customer: Customer, finding: Finding, windows: Windows) -> DriftEvent:
     return DriftEvent.objects.create(
         job=job,
         customer=customer,

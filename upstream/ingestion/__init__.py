@@ -1,6 +1,6 @@
-"""Claims come in as CSV: read, validate row by row, store in bulk, score."""
+"""Claims come in as CSV: received, then by a job read, validated row by row, stored in bulk and scored."""
 
 from upstream.ingestion.reader import COLUMNS, FileRejected
-from upstream.ingestion.service import ingest, progress
+from upstream.ingestion.service import KIND, give_up, ingest, ingest_now, progress, receive
 
-__all__ = ["COLUMNS", "FileRejected", "ingest", "progress"]
+__all__ = ["COLUMNS", "KIND", "FileRejected", "give_up", "ingest", "ingest_now", "progress", "receive"]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from upstream.errors import Permanent
+
 COLUMNS = (
     "customer",
     "payer",
@@ -31,7 +33,7 @@ MAX_LINE = 65_536
 csv.field_size_limit(MAX_FIELD)
 
 
-class FileRejected(ValueError):
+class FileRejected(Permanent, ValueError):
     """The file as a whole cannot be taken, and nothing of it is stored; the message tells where and why."""
 
 

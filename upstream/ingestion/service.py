@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
+import uuid
 from pathlib import PurePath
 from typing import BinaryIO
 
 from django.core.cache import cache
+from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
@@ -15,38 +17,83 @@ from upstream import jobs, metrics
 from upstream.ingestion.reader import FileRejected, Record, read, shorten
 from upstream.ingestion.scoring import Tally
 from upstream.ingestion.validation import Check, Reason, Verdict, validate
-from upstream.models import Claim, ClaimBatch, Customer, JobRun, Payer, QualityScore, RejectedRow
+from upstream.models import Claim, ClaimBatch, Customer, Job, Payer, QualityScore, RejectedRow
 
 CHUNK = 900
 """Rows per step; below 999, the number of parameters that every SQLite takes in one query."""
 _PROGRESS_SECONDS = 600
 _CACHE_PREFIX = "ingest_progress"
+KIND = "ingest"
+"""The kind of job that ingests a batch."""
 
 
-def ingest(customer: Customer, stream: BinaryIO, filename: str) -> ClaimBatch:
-    """Store the good rows of a claims file and the bad ones with their reasons, and score the batch.
+def receive(customer: Customer, content: BinaryIO, filename: str) -> ClaimBatch:
+    """Keep a file of claims, and have a job ingest it."""
+    return _receive(customer, content, filename)[0]
 
-    The batch is a success when every row was stored, a failure when none was, else partial.
+
+def ingest_now(customer: Customer, content: BinaryIO, filename: str) -> ClaimBatch:
+    """The same in this process, without a worker; the finished batch.
 
     Raises:
         FileRejected: the file as a whole is unusable; nothing but the failed batch with its error is stored.
         django.db.DatabaseError: likewise, when the database fails.
     """
-    batch = ClaimBatch.objects.create(customer=customer, filename=PurePath(filename).name[:255])
+    batch, job = _receive(customer, content, filename, hold=True)
+    try:
+        jobs.run_now(job)
+    finally:
+        batch.refresh_from_db()
+    return batch
+
+
+def _receive(customer: Customer, content: BinaryIO, filename: str, *, hold: bool = False) -> tuple[ClaimBatch, Job]:
+    name = PurePath(filename).name[:255] or "claims.csv"
+    batch = ClaimBatch(customer=customer, filename=name)
+    # The name under which it waits says nothing of what is in it.
+    batch.file.save(f"{uuid.uuid4()}.csv", File(content), save=False)
+    try:
+        with transaction.atomic():
+            batch.save()
+            job = jobs.enqueue(KIND, customer, hold=hold, batch=batch.pk)
+    except BaseException:
+        batch.file.delete(save=False)
+        raise
+    return batch, job
+
+
+def ingest(run: jobs.Run) -> None:
+    """Store the good rows of a batch's file and the bad ones with their reasons, and score the batch.
+
+    The batch is a success when every row was stored, a failure when none was, else partial.
+
+    Raises:
+        FileRejected: the file as a whole is unusable.
+    """
+    batch = ClaimBatch.objects.select_related("customer").get(pk=run.job.arguments["batch"])
+    customer = batch.customer.code
     began = time.perf_counter()
     tally = Tally()
     try:
-        with jobs.run(JobRun.JobType.DATA_SYNC, customer):
-            try:
-                with transaction.atomic(durable=True):
-                    scores = _store(batch, stream, tally)
-            except BaseException as error:
-                _fail(batch, tally, error)
-                raise
+        with batch.file.open("rb") as stream, run.completing():
+            scores = _store(batch, stream, tally)
+            run.result = {"rows": batch.row_count, "accepted": batch.accepted_count}
+    except FileRejected:
+        metrics.track_ingestion(customer, tally.rows, "failed")
+        raise
     finally:
-        metrics.track_ingestion_processing(customer.code, time.perf_counter() - began)
+        metrics.track_ingestion_processing(customer, time.perf_counter() - began)
     _measure(batch, tally, scores)
-    return batch
+
+
+def give_up(job: Job) -> None:
+    """Fail the batch of a job that is not tried again."""
+    batch = ClaimBatch.objects.get(pk=job.arguments["batch"])
+    batch.status = ClaimBatch.Status.FAILED
+    batch.error = job.error if job.error_type == FileRejected.__name__ else job.error_type
+    batch.finished_at = timezone.now()
+    _forget_file(batch)
+    batch.save()
 
 
 def progress(batch: ClaimBatch) -> int:
@@ -87,17 +134,17 @@ def _store(batch: ClaimBatch, stream: BinaryIO, tally: Tally) -> dict[str, float
     else:
         batch.status = ClaimBatch.Status.PARTIAL if batch.rejected_count else ClaimBatch.Status.SUCCESS
     batch.finished_at = timezone.now()
+    _forget_file(batch)
     batch.save()
     return scores
 
 
-def _fail(batch: ClaimBatch, tally: Tally, error: BaseException) -> None:
-    batch.status = ClaimBatch.Status.FAILED
-    batch.error = str(error) if isinstance(error, FileRejected) else type(error).__name__
-    batch.row_count = batch.accepted_count = batch.rejected_count = 0
-    batch.finished_at = timezone.now()
-    batch.save()
-    metrics.track_ingestion(batch.customer.code, tally.rows, "failed")
+def _forget_file(batch: ClaimBatch) -> None:
+    """Remove an upload with its last use: what is in it is private, and stored now or refused."""
+    name, storage = batch.file.name, batch.file.storage
+    batch.file = ""
+    if name:
+        transaction.on_commit(lambda: storage.delete(name))
 
 
 def _refuse_duplicates(judged: list[tuple[Record, Verdict]], batch: ClaimBatch) -> None:

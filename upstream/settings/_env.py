@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -70,6 +71,56 @@ def integer(name: str, default: int, environ: Mapping[str, str] = os.environ) ->
     if not given.isascii() or not given.isdigit():
         raise ImproperlyConfigured(f"{name}: {given!r} is not a whole number of at least 0")
     return int(given)
+
+
+def number(name: str, default: float, environ: Mapping[str, str] = os.environ) -> float:
+    """The variable as a number above 0.
+
+    Raises:
+        ImproperlyConfigured: it is not one.
+    """
+    given = environ.get(name, "").strip()
+    if not given:
+        return default
+    try:
+        value = float(given)
+    except ValueError:
+        value = 0
+    if not 0 < value < math.inf:
+        raise ImproperlyConfigured(f"{name}: {given!r} is not a number above 0")
+    return value
+
+
+def text(name: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The variable's value, or the default where it is not set or empty."""
+    return environ.get(name, "").strip() or default
+
+
+def directory(name: str, default: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """The variable as an absolute path.
+
+    Raises:
+        ImproperlyConfigured: it is relative.
+    """
+    path = Path(environ.get(name, "").strip() or default)
+    if not path.is_absolute():
+        raise ImproperlyConfigured(f"{name}: {str(path)!r} is not an absolute path")
+    return path
+
+
+def broker_options(url: str, folder: Path) -> dict[str, Any]:
+    """What Celery's transport for `url` needs; the embedded one keeps its messages below `folder`."""
+    if not url.startswith("filesystem:"):
+        return {}
+    queue, control = folder / "queue", folder / "control"
+    for each in (queue, control):
+        each.mkdir(parents=True, exist_ok=True)
+    return {
+        "data_folder_in": str(queue),
+        "data_folder_out": str(queue),
+        "control_folder": str(control),
+        "polling_interval": 0.2,
+    }
 
 
 def database(default_path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:

@@ -4,26 +4,61 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from celery.schedules import crontab
+
 from upstream.settings import _env
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-VAR_DIR = BASE_DIR / "var"
+VAR_DIR = _env.directory("UPSTREAM_VAR_DIR", BASE_DIR / "var")
+"""Where the service keeps what is in no database: uploads that wait, the embedded broker, the cache."""
 
 DEBUG = False
 ALLOWED_HOSTS: list[str] = []
 ROOT_URLCONF = "hello_world.urls"
 WSGI_APPLICATION = "hello_world.wsgi.application"
 
-INSTALLED_APPS = ["telemetry", "upstream"]
+INSTALLED_APPS = [
+    "telemetry",
+    "upstream",
+    "rest_framework",
+    "drf_spectacular",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
 
 MIDDLEWARE = [
     "telemetry.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "telemetry.middleware.PrometheusAfterMiddleware",
 ]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+MEDIA_ROOT = VAR_DIR / "media"
 
 TELEMETRY_SHORT_NAMES = True
 
@@ -43,8 +78,34 @@ USE_TZ = True
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = "upstream@localhost"
 
-UPSTREAM_UPLOAD_TOKEN = ""
-"""What the header `X-Upstream-Token` must hold on every POST; empty: no check."""
+# Only workers know a broker; what is lost in it the table of jobs brings back.
+CELERY_BROKER_URL = _env.text("UPSTREAM_BROKER_URL", "filesystem://")
+CELERY_BROKER_TRANSPORT_OPTIONS = _env.broker_options(CELERY_BROKER_URL, VAR_DIR / "broker")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+CELERY_TIMEZONE = "UTC"
+UPSTREAM_SWEEP_SECONDS = _env.number("UPSTREAM_SWEEP_SECONDS", 15)
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "upstream.sweep",
+        "schedule": UPSTREAM_SWEEP_SECONDS,
+        "options": {"expires": UPSTREAM_SWEEP_SECONDS},
+    },
+    "detect": {"task": "upstream.detect_all", "schedule": crontab(hour="4", minute="0")},
+    "quality": {"task": "upstream.sync_quality", "schedule": crontab(hour="3", minute="0")},
+    "reports": {"task": "upstream.write_reports", "schedule": crontab(hour="5", minute="0", day_of_week="1")},
+}
+UPSTREAM_JOB_LEASE_SECONDS = _env.number("UPSTREAM_JOB_LEASE_SECONDS", 60)
+"""How long an attempt at a job is taken to be alive after it was last heard of."""
+UPSTREAM_RESEND_SECONDS = _env.number("UPSTREAM_RESEND_SECONDS", 300)
+"""How long a job waits before the broker is told of it again."""
+UPSTREAM_RETRY_SECONDS = _env.number("UPSTREAM_RETRY_SECONDS", 10)
+"""The longest wait before a job's second attempt; each further one is four times as long."""
+
 UPSTREAM_MAX_UPLOAD_BYTES = _env.integer("UPSTREAM_MAX_UPLOAD_BYTES", 512 * 1024 * 1024)
 UPSTREAM_ALERT_RECIPIENTS: list[str] = _env.words("UPSTREAM_ALERT_RECIPIENTS")
 """Who is told when a customer has no address of its own."""

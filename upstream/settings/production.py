@@ -6,7 +6,6 @@ from upstream.settings.base import *  # noqa: F403
 from upstream.settings.base import _env
 
 SECRET_KEY = _env.required("UPSTREAM_SECRET_KEY")
-UPSTREAM_UPLOAD_TOKEN = _env.required("UPSTREAM_UPLOAD_TOKEN")
 ALLOWED_HOSTS = [host.strip() for host in _env.required("UPSTREAM_ALLOWED_HOSTS").split(",")]
 
 SECURE_SSL_REDIRECT = _env.boolean("UPSTREAM_SSL_REDIRECT", True)
@@ -16,6 +15,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 CSRF_COOKIE_SECURE = True
+SESSION_COOKIE_SECURE = True
 # A scraper shows the token, or is in the networks; without either variable, in a private one.
 TELEMETRY_METRICS_TOKEN = os.environ.get("UPSTREAM_METRICS_TOKEN", "").strip()
 TELEMETRY_METRICS_ALLOWED_NETWORKS = _env.words("UPSTREAM_METRICS_NETWORKS")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
-from upstream import metrics
+from upstream import jobs, metrics
 from upstream.ingestion import COLUMNS
-from upstream.models import Customer, Payer
+from upstream.models import Customer, Job, Payer
 
 GOOD = {
     "customer": "mercy",
@@ -44,6 +47,23 @@ def stream(*lines: str) -> io.BytesIO:
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def uploads(settings: Any, tmp_path: Path) -> Path:
+    """Where uploads wait, of one test alone."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return tmp_path / "media"
+
+
+def work() -> int:
+    """Do what a worker would: try every job that is due, and those that come of them; the number of attempts."""
+    attempts = 0
+    while due := Job.objects.filter(status="queued", due_at__lte=timezone.now()).order_by("pk").first():
+        attempts += 1
+        with contextlib.suppress(jobs.AttemptFailed):
+            jobs.attempt(due.pk)
+    return attempts
 
 
 @pytest.fixture

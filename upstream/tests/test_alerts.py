@@ -9,7 +9,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from upstream import alerts
-from upstream.models import Alert, AlertDelivery, Customer, DriftEvent, JobRun, Payer
+from upstream.models import Alert, AlertDelivery, Customer, DriftEvent, Job, Payer
 from upstream.tests.conftest import Calls, named
 
 DAY = datetime.date(2025, 6, 30)
@@ -25,7 +25,7 @@ class RefusingBackend(BaseEmailBackend):
 def event(customer: Customer, payer: Payer, severity: float = 0.75, **changes: Any) -> DriftEvent:
     return DriftEvent.objects.create(
         **{
-            "job": JobRun.objects.create(customer=customer, job_type="drift_detection"),
+            "job": Job.objects.create(customer=customer, job_type="drift_detection"),
             "customer": customer,
             "payer": payer,
             "product": "DenialScope",
@@ -134,7 +134,7 @@ class TestDeliver:
         return alert
 
     def job(self) -> tuple[str, str]:
-        job = JobRun.objects.get(job_type="alert_processing")
+        job = Job.objects.get(job_type="alert_processing")
         return job.status, job.error_type
 
     def test_by_mail(self, customer: Customer, payers: list[Payer], tracked: Calls) -> None:

@@ -11,7 +11,7 @@ from upstream import generator
 from upstream.detection import detect, service
 from upstream.detection.comparison import Answer, Finding, Windows, compare
 from upstream.ingestion import ingest
-from upstream.models import Claim, ClaimBatch, Customer, DriftEvent, JobRun, Payer
+from upstream.models import Claim, ClaimBatch, Customer, DriftEvent, Job, Payer
 from upstream.tests.conftest import Calls, named
 
 END = generator.DEFAULT_END
@@ -130,7 +130,7 @@ class TestDetect:
         result = detect(demo)
         assert WINDOWS == result.windows
         delay, denial = DriftEvent.objects.order_by("-drift_type")
-        job = JobRun.objects.get(job_type="drift_detection")
+        job = Job.objects.get(job_type="drift_detection")
         for event, product, drift_type in (
             (delay, "DelayGuard", "payment_delay"),
             (denial, "DenialScope", "denial_rate"),

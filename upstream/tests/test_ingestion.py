@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 
 from upstream.ingestion import FileRejected, ingest, progress, service
 from upstream.ingestion.scoring import Tally
-from upstream.models import Claim, ClaimBatch, Customer, JobRun, Payer, QualityScore, RejectedRow
+from upstream.models import Claim, ClaimBatch, Customer, Job, Payer, QualityScore, RejectedRow
 from upstream.tests.conftest import Calls, line, named, stream
 
 pytestmark = pytest.mark.usefixtures("payers")
@@ -129,7 +129,7 @@ class TestNothingHalfStored:
         assert ("failed", 0, 0, 0) == (batch.status, batch.row_count, batch.accepted_count, batch.rejected_count)
         assert error in batch.error
         assert batch.finished_at is not None
-        job = JobRun.objects.get()
+        job = Job.objects.get()
         assert ("data_sync", "failed") == (job.job_type, job.status)
 
     @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ class TestNothingHalfStored:
 class TestJob:
     def test_is_completed(self, customer: Customer, tracked: Calls) -> None:
         ingest(customer, stream(*rows(1)), "claims.csv")
-        assert ("data_sync", "completed") == JobRun.objects.values_list("job_type", "status").get()
+        assert ("data_sync", "completed") == Job.objects.values_list("job_type", "status").get()
         assert [("data_sync", "mercy")] == named(tracked, "track_job_completed")
 
 

@@ -6,16 +6,16 @@ import pytest
 from django.db import DatabaseError, connection
 
 from upstream import jobs
-from upstream.models import Customer, JobRun
+from upstream.models import Customer, Job
 from upstream.tests.conftest import Calls, named
 
-KIND = JobRun.JobType.DATA_EXPORT
+KIND = Job.JobType.DATA_EXPORT
 
 
 class TestRun:
     def test_start_and_end_are_kept(self, customer: Customer, tracked: Calls) -> None:
         with jobs.run(KIND, customer) as job:
-            assert ("running", None) == JobRun.objects.values_list("status", "finished_at").get()
+            assert ("running", None) == Job.objects.values_list("status", "finished_at").get()
             assert [("data_export", "mercy")] == named(tracked, "track_job_started")
             assert [] == named(tracked, "track_job_completed")
         job.refresh_from_db()
@@ -30,7 +30,7 @@ class TestRun:
     def test_failure_is_kept_and_raised_on(self, customer: Customer, tracked: Calls) -> None:
         with pytest.raises(ZeroDivisionError), jobs.run(KIND, customer):
             _ = 1 / 0
-        job = JobRun.objects.get()
+        job = Job.objects.get()
         assert ("failed", "ZeroDivisionError", "division by zero") == (job.status, job.error_type, job.error)
         assert [("data_export", "ZeroDivisionError", "mercy")] == named(tracked, "track_job_failed")
         assert [] == named(tracked, "track_job_completed")

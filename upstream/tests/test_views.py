@@ -11,7 +11,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from upstream import generator, views
 from upstream.ingestion import ingest
-from upstream.models import Claim, ClaimBatch, Customer, JobRun, Payer
+from upstream.models import Claim, ClaimBatch, Customer, Job, Payer
 from upstream.tests.conftest import Calls, line, named, stream
 
 UPLOAD, BATCHES, DETECTION = "/claims/upload/", "/claims/batches/", "/detection/run/"
@@ -70,7 +70,7 @@ class TestUpload:
         answer = web.post(UPLOAD, {"customer": "nobody" * 50, "file": file(stream(line()).getvalue())})
         assert 404 == answer.status_code
         assert "(300 characters)' is not known" in answer.json()["error"]
-        assert (0, 0) == (ClaimBatch.objects.count(), JobRun.objects.count())
+        assert (0, 0) == (ClaimBatch.objects.count(), Job.objects.count())
         assert [] == tracked
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from telemetry import business
 from upstream import generator
-from upstream.models import Alert, Customer, DriftEvent, JobRun, Payer
+from upstream.models import Alert, Customer, DriftEvent, Job, Payer
 from upstream.tests.conftest import line
 
 CODE = "a-customer-whose-code-is-as-long-as-a-code-can-be-0123456789-abc"
@@ -132,4 +132,4 @@ class TestWork:
         assert scores == done.points("upstream_data_quality_score")
         assert DriftEvent.objects.count() == sum(done.points("upstream_drift_event_detected").values()) == 4
         assert Alert.objects.count() == sum(done.points("upstream_alert_created").values()) == 2
-        assert JobRun.objects.count() == sum(done.points("upstream_background_job_started").values())
+        assert Job.objects.count() == sum(done.points("upstream_background_job_started").values())

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from upstream.detection import detect, last_day
+from upstream.detection import detect_now, last_day
 from upstream.management.customers import find_customer
 
 
@@ -23,15 +23,15 @@ class Command(BaseCommand):
             day = last_day(end) if end else None
         except ValueError as error:
             raise CommandError(f"--end: {error}") from error
-        result = detect(owner, day)
-        if result.windows is None:
+        job = detect_now(owner, day)
+        if job.result["window_end"] is None:
             self.stdout.write("no answered claims on file: nothing to compare")
             return
         self.stdout.write(
-            f"{result.windows.recent_start} to {result.windows.end}: "
-            f"{len(result.events)} drift events, {len(result.alerts)} alerts"
+            f"{job.result['window_start']} to {job.result['window_end']}: "
+            f"{job.result['events']} drift events, {job.result['alerts']} alerts"
         )
-        for event in result.events:
+        for event in job.drift_events.select_related("payer").order_by("-severity"):
             self.stdout.write(
                 f"  {event.payer.code} {event.drift_type}: {event.baseline:.4g} to {event.current:.4g}, "
                 f"severity {event.severity:.2f}{', suppressed: ' + event.suppressed if event.suppressed else ''}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from upstream.ingestion import FileRejected, ingest
+from upstream.ingestion import FileRejected, ingest_now
 from upstream.management.customers import find_customer
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         owner = find_customer(customer)
         try:
             with file.open("rb") as stream:
-                batch = ingest(owner, stream, file.name)
+                batch = ingest_now(owner, stream, file.name)
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
         except FileRejected as error:

@@ -1,0 +1,201 @@
+"""One attempt at a job: taken by a lease, kept alive while it works, and over in one way only."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from upstream import metrics
+from upstream.errors import Permanent
+from upstream.jobs.kinds import Kind, kind_of
+from upstream.models import Customer, Job
+
+_logger = logging.getLogger(__name__)
+
+LONGEST_WAIT = 3600.0
+"""Seconds between two attempts, at most."""
+# A broker's timers and the table's clock are not the same.
+_EARLY = datetime.timedelta(seconds=1)
+
+
+class LeaseLost(Exception):
+    """Another attempt has been given the job meanwhile, so this one's effects must not be stored."""
+
+
+class AttemptFailed(Exception):
+    """An attempt failed, for the reason that is its cause; `again_in` are the seconds to the next, None if none is."""
+
+    def __init__(self, job: Job, again_in: float | None) -> None:
+        super().__init__(f"{job}: {job.error_type}: {job.error}")
+        self.again_in = again_in
+
+
+class Run:
+    """What the work of a job gets: the job, and the transaction that completes it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.result: dict[str, Any] = {}
+        """What the job came to, for those who ask for it; plain JSON."""
+        self.completed = False
+
+    @property
+    def customer(self) -> Customer:
+        """Whose job it is."""
+        return self.job.customer
+
+    @contextmanager
+    def completing(self) -> Iterator[None]:
+        """A transaction that completes the job together with what the block stores: both, or neither.
+
+        Raises:
+            LeaseLost: the job is another attempt's by now; nothing of the block is stored.
+        """
+        with transaction.atomic(durable=True):
+            yield
+            now = timezone.now()
+            done = {"status": Job.Status.COMPLETED, "finished_at": now, "error_type": "", "error": ""}
+            _leave(self.job, **done, result=self.result)
+        self.completed = True
+
+
+def attempt(job_id: int) -> None:
+    """Try a job once, if it is to be tried now and nobody else does; else do nothing.
+
+    Not to be called in a transaction: what is recorded of a failure must survive its rollback.
+
+    Raises:
+        AttemptFailed: it failed, and that is recorded.
+    """
+    job = _take(job_id)
+    if job is None:
+        _logger.info("job %s: finished, not due, or another's; nothing to do", job_id)
+        return
+    kind = kind_of(job.name)
+    metrics.track_job_started(job.job_type, job.customer.code)
+    began = time.perf_counter()
+    run = Run(job)
+    try:
+        with _keeping(job):
+            kind.work(run)
+            if not run.completed:
+                with run.completing():
+                    pass
+    except LeaseLost:
+        # Who took the lease away has counted this attempt.
+        _logger.warning("%s: the lease was lost; what was done is rolled back", job)
+        return
+    except Exception as error:
+        again_in = _fail(job, kind, error, time.perf_counter() - began)
+        raise AttemptFailed(job, again_in) from error
+    metrics.track_job_duration(job.job_type, time.perf_counter() - began)
+    metrics.track_job_completed(job.job_type, job.customer.code)
+
+
+def run_now(job: Job) -> None:
+    """Try a job on hold in this process, once and for all; afterwards it is finished and `job` is up to date.
+
+    Raises:
+        Exception: what the work raised.
+    """
+    now = timezone.now()
+    Job.objects.filter(pk=job.pk).update(max_attempts=1, due_at=now, sent_at=now)
+    try:
+        attempt(job.pk)
+    except AttemptFailed as failed:
+        raise (failed.__cause__ or failed) from None
+    finally:
+        job.refresh_from_db()
+
+
+def _take(job_id: int) -> Job | None:
+    now = timezone.now()
+    lease = uuid.uuid4()
+    taken = Job.objects.filter(pk=job_id, status=Job.Status.QUEUED, due_at__lte=now + _EARLY).update(
+        status=Job.Status.RUNNING,
+        lease=lease,
+        lease_until=now + lease_time(),
+        started_at=now,
+        attempts=F("attempts") + 1,
+    )
+    return Job.objects.select_related("customer").get(pk=job_id, lease=lease) if taken else None
+
+
+def lease_time() -> datetime.timedelta:
+    """How long an attempt is taken to be alive after it was last heard of."""
+    return datetime.timedelta(seconds=settings.UPSTREAM_JOB_LEASE_SECONDS)
+
+
+def _leave(job: Job, **changes: Any) -> None:
+    """Give the lease back; inside the transaction that must not commit without it."""
+    left = Job.objects.filter(pk=job.pk, lease=job.lease).update(lease=None, lease_until=None, **changes)
+    if not left:
+        raise LeaseLost(str(job))
+    for name, value in changes.items():
+        setattr(job, name, value)
+
+
+def _fail(job: Job, kind: Kind, error: Exception, seconds: float) -> float | None:
+    final = isinstance(error, Permanent) or job.attempts >= job.max_attempts
+    again_in = None if final else _wait(job.attempts)
+    now = timezone.now()
+    changes: dict[str, Any] = {"error_type": type(error).__name__, "error": str(error)[:2000]}
+    if again_in is None:
+        changes |= {"status": Job.Status.FAILED, "finished_at": now}
+    else:
+        due_at = now + datetime.timedelta(seconds=again_in)
+        changes |= {"status": Job.Status.QUEUED, "due_at": due_at, "sent_at": due_at}
+    try:
+        with transaction.atomic():
+            _leave(job, **changes)
+            if again_in is None and kind.given_up:
+                kind.given_up(job)
+    except (DatabaseError, LeaseLost):
+        # The sweeper will find it, and count it then.
+        _logger.exception("%s: its failure could not be stored", job)
+        return None
+    metrics.track_job_duration(job.job_type, seconds)
+    metrics.track_job_failed(job.job_type, job.error_type, job.customer.code)
+    return again_in
+
+
+def _wait(attempts: int) -> float:
+    """Seconds before the next attempt: longer each time, and not the same for all that failed together."""
+    longest = min(LONGEST_WAIT, settings.UPSTREAM_RETRY_SECONDS * 4.0 ** (attempts - 1))
+    return longest * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+
+
+@contextmanager
+def _keeping(job: Job) -> Iterator[None]:
+    """Tell from a thread of its own, from a connection of its own, that the attempt is alive."""
+    over = threading.Event()
+    thread = threading.Thread(target=_keep, args=(job, over), name=f"lease of job {job.pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _keep(job: Job, over: threading.Event) -> None:
+    while not over.wait(settings.UPSTREAM_JOB_LEASE_SECONDS / 3):
+        try:
+            Job.objects.filter(pk=job.pk, lease=job.lease).update(lease_until=timezone.now() + lease_time())
+        except DatabaseError as error:
+            # SQLite has one writer: while that is the attempt itself, nobody can take the lease away either.
+            _logger.info("%s: the lease could not be renewed (%s)", job, type(error).__name__)
+        finally:
+            connection.close()
