@@ -6,8 +6,8 @@ the lease has been lost. What a broker loses, and what a killed process leaves, 
 """
 
 from upstream.jobs.attempt import AttemptFailed, LeaseLost, Run, attempt, run_now
-from upstream.jobs.kinds import Kind, kind, kind_of, kinds
 from upstream.jobs.queue import enqueue, send
+from upstream.jobs.registry import Kind, kind, kind_of, kinds
 from upstream.jobs.sweeper import WORKER_LOST, sweep
 
 __all__ = [

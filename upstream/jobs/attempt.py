@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from upstream import metrics
 from upstream.errors import Permanent
-from upstream.jobs.kinds import Kind, kind_of
+from upstream.jobs.registry import Kind, kind_of
 from upstream.models import Customer, Job
 
 _logger = logging.getLogger(__name__)
@@ -97,8 +97,10 @@ def attempt(job_id: int) -> None:
         # Who took the lease away has counted this attempt.
         _logger.warning("%s: the lease was lost; what was done is rolled back", job)
         return
-    except Exception as error:
+    except BaseException as error:
         again_in = _fail(job, kind, error, time.perf_counter() - began)
+        if not isinstance(error, Exception):
+            raise
         raise AttemptFailed(job, again_in) from error
     metrics.track_job_duration(job.job_type, time.perf_counter() - began)
     metrics.track_job_completed(job.job_type, job.customer.code)
@@ -147,7 +149,7 @@ def _leave(job: Job, **changes: Any) -> None:
         setattr(job, name, value)
 
 
-def _fail(job: Job, kind: Kind, error: Exception, seconds: float) -> float | None:
+def _fail(job: Job, kind: Kind, error: BaseException, seconds: float) -> float | None:
     final = isinstance(error, Permanent) or job.attempts >= job.max_attempts
     again_in = None if final else _wait(job.attempts)
     now = timezone.now()
@@ -157,6 +159,8 @@ def _fail(job: Job, kind: Kind, error: Exception, seconds: float) -> float | Non
     else:
         due_at = now + datetime.timedelta(seconds=again_in)
         changes |= {"status": Job.Status.QUEUED, "due_at": due_at, "sent_at": due_at}
+    # What failed may be the connection.
+    connection.close_if_unusable_or_obsolete()
     try:
         with transaction.atomic():
             _leave(job, **changes)

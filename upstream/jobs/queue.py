@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from upstream.jobs.kinds import kind_of
+from upstream.jobs.registry import kind_of
 from upstream.models import Customer, Job
 
 _logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from upstream import metrics
-from upstream.jobs.kinds import kinds
 from upstream.jobs.queue import send
+from upstream.jobs.registry import kinds
 from upstream.models import Job
 
 _logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from upstream.models.customers import Customer
 class Job(models.Model):
     """One piece of background work, the truth about it: brokers lose messages and deliver them twice.
 
-    `name` is the kind of work (`upstream.jobs.kinds`), `job_type` the word for it on the metrics. A job
+    `name` is the kind of work (`upstream/tasks.py`), `job_type` the word for it on the metrics. A job
     that is not finished begins no earlier than `due_at`; while an attempt at it runs, `lease` is that
     attempt's secret and `lease_until` the time up to which it is known to be alive. Each attempt counts
     in `attempts`, the one under way included. `result` is what a completed job came to.

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 
-from upstream.ingestion import FileRejected, ingest, progress, service
+from upstream import jobs
+from upstream.ingestion import FileRejected, ingest_now, progress, receive, service
 from upstream.ingestion.scoring import Tally
 from upstream.models import Claim, ClaimBatch, Customer, Job, Payer, QualityScore, RejectedRow
-from upstream.tests.conftest import Calls, line, named, stream
+from upstream.tests.conftest import Calls, line, named, stream, work
 
 pytestmark = pytest.mark.usefixtures("payers")
 
@@ -23,7 +26,7 @@ def rows(count: int, start: int = 1) -> list[str]:
 
 class TestBatch:
     def test_good_file_is_a_success(self, customer: Customer, tracked: Calls) -> None:
-        batch = ingest(customer, stream(*rows(3)), "/some/where/claims.csv")
+        batch = ingest_now(customer, stream(*rows(3)), "/some/where/claims.csv")
         batch.refresh_from_db()
         assert ("claims.csv", "success", 3, 3, 0) == (
             batch.filename,
@@ -37,7 +40,7 @@ class TestBatch:
         assert 1 == len(named(tracked, "track_ingestion_processing"))
 
     def test_claim_is_stored_as_given(self, customer: Customer) -> None:
-        ingest(customer, stream(line(payer="cigna")), "claims.csv")
+        ingest_now(customer, stream(line(payer="cigna")), "claims.csv")
         claim = Claim.objects.get()
         assert ("C-1", "cigna", "99213", Decimal("125.50"), Decimal("100.00"), "2025-01-25", False, "") == (
             claim.claim_id,
@@ -51,7 +54,7 @@ class TestBatch:
         )
 
     def test_bad_rows_are_kept_with_their_reasons(self, customer: Customer, tracked: Calls) -> None:
-        batch = ingest(customer, stream(line(), line(claim_id="C-2", payer="nobody"), "broken"), "claims.csv")
+        batch = ingest_now(customer, stream(line(), line(claim_id="C-2", payer="nobody"), "broken"), "claims.csv")
         assert ("partial", 1, 2) == (batch.status, batch.accepted_count, batch.rejected_count)
         unknown, broken = batch.rejected_rows.order_by("line_number")
         assert (3, "nobody") == (unknown.line_number, unknown.row["payer"])
@@ -71,15 +74,15 @@ class TestBatch:
         ] == named(tracked, "track_data_quality_check_failed")
 
     def test_no_good_row_is_a_failure(self, customer: Customer) -> None:
-        batch = ingest(customer, stream(line(payer="nobody")), "claims.csv")
+        batch = ingest_now(customer, stream(line(payer="nobody")), "claims.csv")
         assert ("failed", 0, 1) == (batch.status, batch.accepted_count, batch.rejected_count)
 
     def test_nul_is_kept_as_text(self, customer: Customer) -> None:
-        batch = ingest(customer, stream(line(claim_id="a\0b")), "claims.csv")
+        batch = ingest_now(customer, stream(line(claim_id="a\0b")), "claims.csv")
         assert "a\\0b" == batch.rejected_rows.get().row["claim_id"]
 
     def test_scores_are_stored_and_measured(self, customer: Customer, tracked: Calls) -> None:
-        batch = ingest(customer, stream(*rows(3), line(claim_id="C-9", procedure_code="?")), "claims.csv")
+        batch = ingest_now(customer, stream(*rows(3), line(claim_id="C-9", procedure_code="?")), "claims.csv")
         expected = {"completeness": 1.0, "accuracy": 0.75, "timeliness": 1.0, "consistency": 1.0}
         assert expected == dict(batch.scores.values_list("metric_type", "score"))
         assert expected == {name: score for _, name, score in named(tracked, "track_data_quality_score")}
@@ -91,30 +94,30 @@ class TestDuplicates:
         return [(row.line_number, row.reasons[0]["valid"]) for row in found]
 
     def test_within_a_file(self, customer: Customer, tracked: Calls) -> None:
-        batch = ingest(customer, stream(*rows(2), line(claim_id="C-1", payer="cigna")), "claims.csv")
+        batch = ingest_now(customer, stream(*rows(2), line(claim_id="C-1", payer="cigna")), "claims.csv")
         assert [(4, "an id that is not in this file yet")] == self.refused(batch)
         assert "aetna" == Claim.objects.get(claim_id="C-1").payer.code
         assert [("duplicate_record", "warning", "mercy", 1)] == named(tracked, "track_data_quality_check_failed")
 
     def test_within_a_file_across_chunks(self, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(service, "CHUNK", 2)
-        batch = ingest(customer, stream(*rows(5), line(claim_id="C-1")), "claims.csv")
+        batch = ingest_now(customer, stream(*rows(5), line(claim_id="C-1")), "claims.csv")
         assert [(7, "an id that is not in this file yet")] == self.refused(batch)
         assert 5 == Claim.objects.count()
 
     def test_with_an_earlier_file(self, customer: Customer) -> None:
-        ingest(customer, stream(*rows(3)), "one.csv")
-        batch = ingest(customer, stream(*rows(3, start=3)), "two.csv")
+        ingest_now(customer, stream(*rows(3)), "one.csv")
+        batch = ingest_now(customer, stream(*rows(3, start=3)), "two.csv")
         assert ("partial", [(2, "an id that is not in an earlier file yet")]) == (batch.status, self.refused(batch))
 
     def test_a_refused_row_does_not_take_the_id(self, customer: Customer) -> None:
-        batch = ingest(customer, stream(line(payer="nobody"), line()), "claims.csv")
+        batch = ingest_now(customer, stream(line(payer="nobody"), line()), "claims.csv")
         assert (1, 1) == (batch.accepted_count, batch.rejected_count)
 
     def test_another_customer_may_use_the_same_id(self, customer: Customer) -> None:
-        ingest(customer, stream(*rows(1)), "one.csv")
+        ingest_now(customer, stream(*rows(1)), "one.csv")
         other = Customer.objects.create(code="other", name="Other")
-        assert "success" == ingest(other, stream(line(customer="other")), "two.csv").status
+        assert "success" == ingest_now(other, stream(line(customer="other")), "two.csv").status
 
 
 class TestNothingHalfStored:
@@ -146,7 +149,7 @@ class TestNothingHalfStored:
     ) -> None:
         good = stream(*rows(5), line(payer="nobody", claim_id="C-9")).getvalue()
         with pytest.raises(FileRejected, match=error.replace("(", r"\(")):
-            ingest(customer, io.BytesIO(good + last), "claims.csv")
+            ingest_now(customer, io.BytesIO(good + last), "claims.csv")
         self.expect_only_a_failed_batch(error)
         assert [("mercy", 6, "failed")] == named(tracked, "track_ingestion")
         assert [("data_sync", "FileRejected", "mercy")] == named(tracked, "track_job_failed")
@@ -155,7 +158,7 @@ class TestNothingHalfStored:
 
     def test_when_the_header_is_wrong(self, customer: Customer) -> None:
         with pytest.raises(FileRejected, match="wrong header"):
-            ingest(customer, io.BytesIO(b"a,b\n1,2\n"), "claims.csv")
+            ingest_now(customer, io.BytesIO(b"a,b\n1,2\n"), "claims.csv")
         self.expect_only_a_failed_batch("missing: customer, payer")
 
     def test_when_the_database_fails(self, customer: Customer, tracked: Calls) -> None:
@@ -165,27 +168,82 @@ class TestNothingHalfStored:
             return execute(sql, params, many, context)
 
         with connection.execute_wrapper(fail), pytest.raises(DatabaseError):
-            ingest(customer, stream(*rows(6)), "claims.csv")
+            ingest_now(customer, stream(*rows(6)), "claims.csv")
         self.expect_only_a_failed_batch("DatabaseError")
         assert [("data_sync", "DatabaseError", "mercy")] == named(tracked, "track_job_failed")
 
-    def test_when_the_worker_is_told_to_stop(self, customer: Customer) -> None:
-        class Stopping(io.BytesIO):
-            def readline(self, size: int | None = -1, /) -> bytes:
-                if self.tell() > 400:
-                    raise SystemExit(1)
-                return super().readline(size)
+    def test_when_the_worker_is_told_to_stop(self, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+        def stopping(content: BinaryIO) -> Iterator[Any]:
+            yield from itertools.islice(original(content), 5)
+            raise SystemExit(1)
 
+        original = service.read
+        monkeypatch.setattr(service, "read", stopping)
         with pytest.raises(SystemExit):
-            ingest(customer, Stopping(stream(*rows(20)).getvalue()), "claims.csv")
+            ingest_now(customer, stream(*rows(20)), "claims.csv")
         self.expect_only_a_failed_batch("SystemExit")
 
 
 class TestJob:
     def test_is_completed(self, customer: Customer, tracked: Calls) -> None:
-        ingest(customer, stream(*rows(1)), "claims.csv")
+        ingest_now(customer, stream(*rows(1)), "claims.csv")
         assert ("data_sync", "completed") == Job.objects.values_list("job_type", "status").get()
         assert [("data_sync", "mercy")] == named(tracked, "track_job_completed")
+
+    def test_a_file_that_is_received_waits_for_it(self, customer: Customer) -> None:
+        batch = receive(customer, stream(*rows(2)), "/some/where/claims.csv")
+        assert ("claims.csv", "processing", 0) == (batch.filename, batch.status, Claim.objects.count())
+        assert 1 == work()
+        batch.refresh_from_db()
+        assert ("success", 2) == (batch.status, Claim.objects.count())
+        assert {"rows": 2, "accepted": 2} == Job.objects.get().result
+
+    def test_a_database_that_fails_once_is_tried_again(self, customer: Customer, tracked: Calls, settings: Any) -> None:
+        settings.UPSTREAM_RETRY_SECONDS = 0
+        batch = receive(customer, stream(*rows(3)), "claims.csv")
+        failures = iter([DatabaseError("once")])
+
+        def fail_once(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            if "INSERT" in sql and "claim" in sql and (error := next(failures, None)):
+                raise error
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(fail_once):
+            assert 2 == work()
+        batch.refresh_from_db()
+        assert ("success", "", 3) == (batch.status, batch.error, Claim.objects.count())
+        assert [("mercy", 3, "success")] == named(tracked, "track_ingestion")
+        assert [("data_sync", "DatabaseError", "mercy")] == named(tracked, "track_job_failed")
+        assert 2 == len(named(tracked, "track_job_started"))
+
+
+class TestUpload:
+    """What is in an upload is private: it is gone when its job is over."""
+
+    def files(self, uploads: Path) -> list[Path]:
+        return [path for path in uploads.rglob("*") if path.is_file()]
+
+    @pytest.mark.parametrize("content", [stream(*rows(1)).getvalue(), b"nonsense"])
+    def test_is_removed_with_the_end_of_the_job(
+        self, customer: Customer, uploads: Path, content: bytes, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        receive(customer, io.BytesIO(content), "claims.csv")
+        assert [content] == [path.read_bytes() for path in self.files(uploads)]
+        with django_capture_on_commit_callbacks(execute=True):
+            work()
+        assert [] == self.files(uploads)
+        assert "" == ClaimBatch.objects.get().file.name
+
+    def test_is_not_kept_where_no_job_can_be_made(
+        self, customer: Customer, uploads: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise DatabaseError("full")
+
+        monkeypatch.setattr(jobs, "enqueue", fail)
+        with pytest.raises(DatabaseError):
+            receive(customer, stream(*rows(1)), "claims.csv")
+        assert ([], 0) == (self.files(uploads), ClaimBatch.objects.count())
 
 
 class TestProgress:
@@ -195,15 +253,15 @@ class TestProgress:
         monkeypatch.setattr(service, "CHUNK", 2)
         seen: list[int] = []
 
-        def watching() -> Iterator[Any]:
+        def watching(content: BinaryIO) -> Iterator[Any]:
             for count, record in enumerate(original(content)):
                 if count % 2 == 0:
                     seen.append(progress(ClaimBatch.objects.get()))
                 yield record
 
-        original, content = service.read, stream(*rows(6))
-        monkeypatch.setattr(service, "read", lambda stream: watching())
-        batch = ingest(customer, content, "claims.csv")
+        original = service.read
+        monkeypatch.setattr(service, "read", watching)
+        batch = ingest_now(customer, stream(*rows(6)), "claims.csv")
         assert [0, 2, 4] == seen
         assert 6 == progress(batch)
         assert [("ingest_progress",)] * 3 == named(tracked, "track_cache_hit")
@@ -222,6 +280,6 @@ class TestProgress:
 
 class TestPayers:
     def test_added_meanwhile_are_known_to_the_next_file(self, customer: Customer) -> None:
-        ingest(customer, stream(line(payer="humana")), "one.csv")
+        ingest_now(customer, stream(line(payer="humana")), "one.csv")
         Payer.objects.create(code="humana", name="Humana")
-        assert "success" == ingest(customer, stream(line(payer="humana")), "two.csv").status
+        assert "success" == ingest_now(customer, stream(line(payer="humana")), "two.csv").status
