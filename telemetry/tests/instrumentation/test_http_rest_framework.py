@@ -11,10 +11,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
-from rest_framework import exceptions, serializers  # type: ignore[import-untyped]
-from rest_framework.response import Response  # type: ignore[import-untyped]
-from rest_framework.throttling import BaseThrottle  # type: ignore[import-untyped]
-from rest_framework.views import APIView  # type: ignore[import-untyped]
+from rest_framework import exceptions, serializers
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
 
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.rest_framework import RestFrameworkInstrumentation
@@ -27,7 +27,7 @@ LATENCY = "django_http_requests_latency_seconds_by_view_method"
 DURATION = "http_server_request_duration_seconds"
 
 
-class _Never(BaseThrottle):  # type: ignore[misc]
+class _Never(BaseThrottle):
     def allow_request(self, request: Any, view: Any) -> bool:
         return False
 
@@ -35,11 +35,11 @@ class _Never(BaseThrottle):  # type: ignore[misc]
         return 60
 
 
-class _Form(serializers.Serializer):  # type: ignore[misc]
+class _Form(serializers.Serializer[Any]):
     number = serializers.IntegerField()
 
 
-class _Api(APIView):  # type: ignore[misc]
+class _Api(APIView):
     authentication_classes: list[Any] = []
     raised: Any = None
 

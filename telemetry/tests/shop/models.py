@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from typing import ClassVar
 
 from django.db import models
 
@@ -44,6 +45,8 @@ class Order(ExportModelOperationsMixin("order"), models.Model):
 
 class Item(models.Model):
     """Without a mixin."""
+
+    objects: ClassVar[models.Manager[Item]] = models.Manager()
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="items")
     title = models.CharField(max_length=40)

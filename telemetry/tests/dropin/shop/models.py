@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 from telemetry.tests.dropin.shop.stack import counted
@@ -25,6 +27,8 @@ class Order(*counted("order"), models.Model):
 
 class Line(models.Model):
     """Nobody counts these; they go with their order."""
+
+    objects: ClassVar[models.Manager[Line]] = models.Manager()
 
     order = models.ForeignKey(Order, models.CASCADE)
     product = models.ForeignKey(Product, models.CASCADE)

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.urls import include, path
 from django.views.decorators.cache import cache_page
 from django.views.generic import RedirectView
-from rest_framework.routers import SimpleRouter  # type: ignore[import-untyped]
+from rest_framework.routers import SimpleRouter
 
 from telemetry.tests.dropin.shop import api, data, views
 from telemetry.tests.dropin.shop.stack import PACKAGE, STACK
