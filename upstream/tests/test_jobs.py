@@ -316,11 +316,8 @@ class TestSweep:
 
     def test_the_last_attempt_fails_the_job(self, lost: Job, sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
         given_up: list[str] = []
-        known = registry.kinds()["errand"]
-        changed = registry.Kind(
-            "errand", known.job_type, known.work, 2, 60, lambda job: given_up.append(job.error_type)
-        )
-        monkeypatch.setitem(registry._kinds, "errand", changed)
+        errand = replace(registry.kinds()["errand"], given_up=lambda job: given_up.append(job.error_type))
+        monkeypatch.setitem(registry._kinds, "errand", errand)
         Job.objects.update(attempts=2)
         assert 1 == jobs.sweep().lost
         lost.refresh_from_db()
