@@ -23,9 +23,10 @@ jobs.kind(quality.KIND, Job.JobType.DATA_SYNC, limit=300)(quality.sync)
 
 
 def _task(kind: jobs.Kind) -> None:
-    @app.task(
-        name=kind.task_name, bind=True, max_retries=None, soft_time_limit=kind.limit, time_limit=kind.limit + _GRACE
-    )
+    # Of any type, because the stubs know no fractions of a second.
+    limits: dict[str, Any] = {"soft_time_limit": kind.limit, "time_limit": kind.limit + _GRACE}
+
+    @app.task(name=kind.task_name, bind=True, max_retries=None, **limits)
     def run(self: Task[Any, Any], job_id: int) -> None:
         try:
             jobs.attempt(job_id)

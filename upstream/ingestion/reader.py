@@ -6,7 +6,7 @@ import codecs
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from upstream.errors import Permanent
 
@@ -49,7 +49,7 @@ class Record:
     broken: str = ""
 
 
-def read(stream: BinaryIO) -> Iterator[Record]:
+def read(stream: IO[bytes]) -> Iterator[Record]:
     """The records of a CSV file (RFC 4180, UTF-8 with or without a byte order mark).
 
     Raises:
@@ -89,7 +89,7 @@ def shorten(text: str, length: int = 60) -> str:
 class _Lines:
     """Decoded lines, none longer than MAX_LINE; counts them and knows whether the last had an end."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.number = 0
         self.ended = True

@@ -6,7 +6,7 @@ import itertools
 import time
 import uuid
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import IO
 
 from django.core.cache import cache
 from django.core.files import File
@@ -27,12 +27,12 @@ KIND = "ingest"
 """The kind of job that ingests a batch."""
 
 
-def receive(customer: Customer, content: BinaryIO, filename: str) -> ClaimBatch:
+def receive(customer: Customer, content: IO[bytes], filename: str) -> ClaimBatch:
     """Keep a file of claims, and have a job ingest it."""
     return _receive(customer, content, filename)[0]
 
 
-def ingest_now(customer: Customer, content: BinaryIO, filename: str) -> ClaimBatch:
+def ingest_now(customer: Customer, content: IO[bytes], filename: str) -> ClaimBatch:
     """The same in this process, without a worker; the finished batch.
 
     Raises:
@@ -47,7 +47,7 @@ def ingest_now(customer: Customer, content: BinaryIO, filename: str) -> ClaimBat
     return batch
 
 
-def _receive(customer: Customer, content: BinaryIO, filename: str, *, hold: bool = False) -> tuple[ClaimBatch, Job]:
+def _receive(customer: Customer, content: IO[bytes], filename: str, *, hold: bool = False) -> tuple[ClaimBatch, Job]:
     name = PurePath(filename).name[:255] or "claims.csv"
     batch = ClaimBatch(customer=customer, filename=name)
     # The name under which it waits says nothing of what is in it.
@@ -105,7 +105,7 @@ def progress(batch: ClaimBatch) -> int:
     return rows or 0
 
 
-def _store(batch: ClaimBatch, stream: BinaryIO, tally: Tally) -> dict[str, float]:
+def _store(batch: ClaimBatch, stream: IO[bytes], tally: Tally) -> dict[str, float]:
     # A cache may outlive a database, whose ids begin again.
     cache.set(_key(batch.pk), 0, _PROGRESS_SECONDS)
     # Where transactions run side by side, the lock keeps two files of a customer from storing one claim twice.

@@ -1,6 +1,8 @@
 import uuid
+from typing import Any
 
 from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.utils import timezone
 
 NAMES = {
@@ -11,7 +13,8 @@ NAMES = {
 }
 
 
-def carry_over(apps, schema_editor):
+# `apps` is of any type: as Apps, mypy would take the models of then for those of today.
+def carry_over(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """What ran when the service was stopped is over; what was delivered has a message of its own."""
     Job = apps.get_model("upstream", "Job")
     for job_type, name in NAMES.items():

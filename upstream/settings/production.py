@@ -2,8 +2,8 @@
 
 import os
 
+from upstream.settings import _env
 from upstream.settings.base import *  # noqa: F403
-from upstream.settings.base import _env
 
 SECRET_KEY = _env.required("UPSTREAM_SECRET_KEY")
 ALLOWED_HOSTS = [host.strip() for host in _env.required("UPSTREAM_ALLOWED_HOSTS").split(",")]

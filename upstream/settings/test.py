@@ -2,8 +2,8 @@
 
 import os
 
+from upstream.settings import _env
 from upstream.settings.base import *  # noqa: F403
-from upstream.settings.base import _env
 
 SECRET_KEY = "test-only-not-a-secret"  # noqa: S105
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

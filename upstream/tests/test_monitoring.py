@@ -98,7 +98,8 @@ class TestEndpoint:
         text = response.content.decode()
         assert text.endswith("\n# EOF\n")
         assert {"django_http_requests_before_middlewares", "upstream_alert_created"} <= {
-            family.name for family in parse_openmetrics(text)
+            family.name
+            for family in parse_openmetrics(text)  # type: ignore[no-untyped-call]
         }
 
     def test_the_exposition_is_valid(self) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 import tracemalloc
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ class Huge(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         if self._head:
             data, self._head = self._head, b""
         else:

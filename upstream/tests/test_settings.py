@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -73,7 +74,7 @@ class TestDatabaseUrl:
         assert name == _env.database(Path(), {"DATABASE_URL": url})["NAME"]
 
     def test_sqlite_is_opened_for_many_writers(self, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:
-        connection = ConnectionHandler({"default": _env.database(tmp_path / "x.sqlite3", {})})["default"]
+        connection: Any = ConnectionHandler({"default": _env.database(tmp_path / "x.sqlite3", {})})["default"]
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             assert ("wal",) == cursor.execute("PRAGMA journal_mode").fetchone()
             assert (30_000,) == cursor.execute("PRAGMA busy_timeout").fetchone()
