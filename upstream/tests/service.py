@@ -105,11 +105,11 @@ class Worker:
                 self.kill()
 
 
-def wait_until(happened: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The first true answer of `happened`, asked again and again."""
+def wait_until(happened: Callable[[], Any], told: Callable[[], object], seconds: float = 60) -> Any:
+    """The first true answer of `happened`, asked again and again; `told` says what there is to say where none comes."""
     deadline = time.monotonic() + seconds
     while not (found := happened()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {told()}"
         time.sleep(0.05)
     return found
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,91 +13,259 @@ from typing import Any
 import pytest
 
 from telemetry.tests.postgres.server import Unavailable, postgres
-from telemetry.tests.servers.harness import Samples, get, total
+from telemetry.tests.servers.harness import get, total
 from upstream.tests.service import CUSTOMER, Service, service, wait_until
 
-ROWS = 5000
+ROWS = 9000
+ENDED = ("completed", "failed")
 
-JOBS = "tell(list(Job.objects.order_by('pk').values('pk', 'name', 'status', 'attempts', 'error_type')))"
+JOBS = "tell(list(Job.objects.filter(pk__gt=after).values('pk', 'name', 'status', 'attempts', 'error_type')))"
+LAST = "tell(Job.objects.order_by('-pk').values_list('pk', flat=True).first() or 0)"
 RECEIVE = "ingestion.receive(customer, open(path, 'rb'), 'claims.csv')"
-COUNTS = """
+STORED = """
+from pathlib import Path
+from django.conf import settings
 tell({
     "claims": Claim.objects.count(),
     "batches": list(ClaimBatch.objects.values_list("status", "row_count")),
     "scores": QualityScore.objects.count(),
-    "uploads": [path.name for path in (__import__("pathlib").Path(django.conf.settings.MEDIA_ROOT) / "claims").iterdir()],
+    "uploads": [path.name for path in (Path(settings.MEDIA_ROOT) / "claims").iterdir()],
 })
 """
+FOUND = """
+tell({
+    "events": list(DriftEvent.objects.order_by("pk").values_list("payer__code", "drift_type", "subject")),
+    "alerts": Alert.objects.count(),
+    "deliveries": list(AlertDelivery.objects.order_by("pk").values_list("channel_type", "status", "attempts")),
+})
+"""
+SNAPSHOTS = "tell(sorted(QualitySnapshot.objects.values_list('metric_type', flat=True)))"
+REPORTS = "tell([[report.status, len(report.html) > 1000, len(report.csv) > 50] for report in Report.objects.all()])"
 
 
-def prepare(service: Service) -> Path:
-    """The customer, the payers and a file of claims."""
-    claims = service.directory / "claims.csv"
-    service.manage("generate_claims", f"--rows={ROWS}", f"--customer={CUSTOMER}", "--register", f"--out={claims}")
-    # The web worker is the one that lives: it keeps the counts of this generation.
-    assert 200 == get(service.web.port, "/")[0]
-    return claims
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service with a customer and payers, and a web worker that keeps this generation's counts."""
+    with database(request.param) as url, service(tmp_path_factory.mktemp("killed"), url) as running:
+        claims = running.directory / "claims.csv"
+        running.manage("generate_claims", f"--rows={ROWS}", f"--customer={CUSTOMER}", "--register", f"--out={claims}")
+        assert 200 == get(running.web.port, "/")[0]
+        yield running
 
 
-def kill_in_the_middle(service: Service, statement: str) -> None:
-    """Have a worker begin, and kill it when it has executed this statement and not committed."""
-    mark = service.directory / f"{abs(hash(statement))}.mark"
-    with service.worker(PAUSE_AFTER=statement, PAUSE_MARK=str(mark)) as worker:
-        wait_until(mark.exists, f"{statement}\n{worker.log()[-2000:]}")
-        worker.kill()
+class database:
+    """The URL of an empty database; None for the default, SQLite."""
+
+    def __init__(self, vendor: str) -> None:
+        self._server = postgres() if vendor == "postgresql" else None
+
+    def __enter__(self) -> str | None:
+        if self._server is None:
+            return None
+        try:
+            server = self._server.__enter__()
+        except Unavailable as error:
+            pytest.skip(str(error))
+        server.ask("CREATE DATABASE upstream")
+        return server.url("upstream")
+
+    def __exit__(self, *error: Any) -> None:
+        if self._server is not None:
+            self._server.__exit__(*error)
 
 
-def finished(service: Service, number: int) -> list[dict[str, Any]]:
-    """All jobs, when so many have ended."""
+class Killing:
+    """What one test does to the service, and what became of it."""
 
-    def ended() -> list[dict[str, Any]] | None:
-        found: list[dict[str, Any]] = service.run(JOBS)
-        over = [job for job in found if job["status"] in ("completed", "failed")]
-        return found if len(over) == number else None
+    def __init__(self, service: Service, mark: Path) -> None:
+        self.service = service
+        self._mark = mark
+        self._after = service.run(LAST)
+        self._before = service.scrape()
 
-    return list(wait_until(ended, f"{number} jobs have ended: {service.run(JOBS)}"))
+    def kill_after(self, statement: str) -> None:
+        """Have a worker begin, and kill it when it has executed this statement and not committed."""
+        with self.service.worker(PAUSE_AFTER=statement, PAUSE_MARK=str(self._mark)) as worker:
+            wait_until(self._mark.exists, worker.log)
+            worker.kill()
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The jobs since the beginning of the test."""
+        return list(self.service.run(JOBS, after=self._after))
+
+    def ended(self) -> bool:
+        """Whether all of them have."""
+        return all(job["status"] in ENDED for job in self.jobs())
+
+    def finish(self) -> list[tuple[str, str, int]]:
+        """Let a worker do what there is; name, status and attempts of each job."""
+        with self.service.worker() as worker:
+            wait_until(self.ended, lambda: (self.jobs(), worker.log()))
+        return [(job["name"], job["status"], job["attempts"]) for job in self.jobs()]
+
+    def counted(self, name: str, **labels: str) -> float:
+        """By how much a metric has risen."""
+        return total(self.service.scrape(), name, **labels) - total(self._before, name, **labels)
+
+    def attempts(self, job_type: str) -> tuple[float, float, float]:
+        """How many attempts the metrics have seen begin, completed, and lost."""
+        return (
+            self.counted("upstream_background_job_started_total", job_type=job_type),
+            self.counted("upstream_background_job_completed_total", job_type=job_type),
+            self.counted("upstream_background_job_failed_total", job_type=job_type, error_type="WorkerLost"),
+        )
 
 
-def counted(samples: Samples, job_type: str) -> dict[str, float]:
-    """What the metrics say of the jobs of a type."""
-    return {
-        what: total(samples, f"upstream_background_job_{what}_total", job_type=job_type)
-        for what in ("started", "completed", "failed")
-    }
+@pytest.fixture
+def killing(running: Service, tmp_path: Path) -> Killing:
+    return Killing(running, tmp_path / "mark")
 
 
 class TestIngestion:
-    def test_on_sqlite(self, tmp_path: Path) -> None:
-        with service(tmp_path) as running:
-            self.killed(running)
-
-    @pytest.mark.slow
-    def test_on_postgresql(self, tmp_path: Path, database: str) -> None:
-        with service(tmp_path, database) as running:
-            self.killed(running)
-
-    def killed(self, service: Service) -> None:
-        claims = prepare(service)
-        service.run(RECEIVE, path=str(claims))
-        kill_in_the_middle(service, 'INSERT INTO "upstream_claim"')
-        assert 0 == service.run(COUNTS)["claims"], "what was not committed is not there"
-        with service.worker():
-            assert [("completed", 2, "")] == [
-                (job["status"], job["attempts"], job["error_type"]) for job in finished(service, 1)
-            ]
-        assert {"claims": ROWS, "batches": [["success", ROWS]], "scores": 4, "uploads": []} == service.run(COUNTS)
-        samples = service.scrape()
-        assert {"started": 2, "completed": 1, "failed": 1} == counted(samples, "data_sync")
-        assert 1 == total(samples, "upstream_background_job_failed_total", error_type="WorkerLost")
-        assert ROWS == total(samples, "upstream_claim_records_ingested_total", status="success")
+    def test(self, killing: Killing) -> None:
+        running = killing.service
+        running.run(RECEIVE, path=str(running.directory / "claims.csv"))
+        killing.kill_after('INSERT INTO "upstream_claim"')
+        assert 0 == running.run(STORED)["claims"], "what was not committed is not there"
+        assert [("ingest", "completed", 2)] == killing.finish()
+        assert {"claims": ROWS, "batches": [["success", ROWS]], "scores": 4, "uploads": []} == running.run(STORED)
+        assert (2, 1, 1) == killing.attempts("data_sync")
+        assert ROWS == killing.counted("upstream_claim_records_ingested_total", status="success")
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """The URL of an empty PostgreSQL database."""
-    try:
-        with postgres() as server:
-            server.ask("CREATE DATABASE upstream")
-            yield server.url("upstream")
-    except Unavailable as error:
-        pytest.skip(str(error))
+@pytest.mark.slow
+class TestDetection:
+    def test(self, killing: Killing) -> None:
+        running = killing.service
+        running.run("detection.request(customer)")
+        killing.kill_after('INSERT INTO "upstream_alert"')
+        assert {"events": [], "alerts": 0, "deliveries": []} == running.run(FOUND)
+        first, *deliveries = killing.finish()
+        assert ("detect", "completed", 2) == first
+        found = running.run(FOUND)
+        assert len(found["events"]) == len({tuple(event) for event in found["events"]}) > 0
+        assert found["alerts"] == len(deliveries) > 0
+        assert (2, 1, 1) == killing.attempts("drift_detection")
+        assert len(found["events"]) == killing.counted("upstream_drift_event_detected_total")
+        assert found["alerts"] == killing.counted("upstream_alert_created_total")
+
+
+@pytest.mark.slow
+class TestDelivery:
+    """A webhook has got the alert when the worker is killed: it gets it once more, and can tell that it is the same."""
+
+    ALERT = """
+AlertChannel.objects.create(customer=customer, channel_type="webhook", target=target, secret="whsec_c2VjcmV0")
+event = DriftEvent.objects.order_by("pk").first()
+job = Job.objects.order_by("pk").first()
+event.pk = None; event.job = job; event.subject = "another"; event.suppressed = ""
+event.save(force_insert=True)
+from django.db import transaction
+with transaction.atomic():
+    alert = alerts.raise_for(event)
+alerts.measure(event, alert)
+tell(alert.pk)
+"""
+    STATUS = """
+delivery = AlertDelivery.objects.get(alert=pk, channel_type="webhook")
+tell([delivery.alert.status, delivery.status, delivery.attempts])
+"""
+
+    def test(self, killing: Killing) -> None:
+        running = killing.service
+        with Receiver() as receiver:
+            alert = running.run(self.ALERT, target=receiver.url)
+            with running.worker() as worker:
+                wait_until(receiver.got.is_set, worker.log)
+                worker.kill()
+            receiver.answer()
+            assert {("deliver", "completed")} == {job[:2] for job in killing.finish()}
+            assert 2 == len(receiver.ids)
+            assert 1 == len(set(receiver.ids)), "both times it has the id by which a receiver knows it"
+        assert ["delivered", "delivered", 2] == running.run(self.STATUS, pk=alert)
+        assert 1 == killing.counted("upstream_alert_delivered_total", channel_type="webhook")
+        assert 0 == killing.counted("upstream_alert_failed_total")
+        started, completed, lost = killing.attempts("alert_processing")
+        assert (1, started - 1) == (lost, completed)
+
+
+class Receiver:
+    """A webhook that takes alerts in, and does not answer before it is told to."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.got = threading.Event()
+        self._may_answer = threading.Event()
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                receiver.ids.append(self.headers["webhook-id"])
+                self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.got.set()
+                receiver._may_answer.wait(60)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/alerts"
+
+    def answer(self) -> None:
+        self._may_answer.set()
+
+    def __enter__(self) -> Receiver:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.answer()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.mark.slow
+class TestReport:
+    def test(self, killing: Killing) -> None:
+        running = killing.service
+        running.run(
+            "reports.request(customer, 'denial_analysis', datetime.date(2025, 6, 1), datetime.date(2025, 6, 30))"
+        )
+        killing.kill_after('UPDATE "upstream_report"')
+        assert [["pending", False, False]] == running.run(REPORTS)
+        assert [("report", "completed", 2)] == killing.finish()
+        assert [["completed", True, True]] == running.run(REPORTS)
+        assert (2, 1, 1) == killing.attempts("report_generation")
+        assert 1 == killing.counted("upstream_report_generated_total", report_type="denial_analysis")
+        assert 0 == killing.counted("upstream_report_generation_failed_total")
+
+
+@pytest.mark.slow
+class TestQuality:
+    def test(self, killing: Killing) -> None:
+        running = killing.service
+        running.run("jobs.enqueue('quality', customer, day=datetime.date.today().isoformat())")
+        killing.kill_after('INSERT INTO "upstream_qualitysnapshot"')
+        assert [] == running.run(SNAPSHOTS)
+        assert [("quality", "completed", 2)] == killing.finish()
+        assert ["accuracy", "completeness", "consistency", "timeliness"] == running.run(SNAPSHOTS)
+        assert (2, 1, 1) == killing.attempts("data_sync")
+
+
+@pytest.mark.slow
+class TestPool:
+    """Only the child that works is killed, as by a kernel that is out of memory: the worker itself lives on."""
+
+    def test(self, killing: Killing, tmp_path: Path) -> None:
+        running, mark = killing.service, tmp_path / "mark"
+        running.run("jobs.enqueue('quality', customer, day='2025-06-30')")
+        with running.worker(PAUSE_AFTER='UPDATE "upstream_job"', PAUSE_MARK=str(mark)) as worker:
+            wait_until(mark.exists, worker.log)
+            for child in worker.pool():
+                os.kill(child, signal.SIGKILL)
+            wait_until(killing.ended, lambda: (killing.jobs(), worker.log()))
+        (job,) = killing.jobs()
+        assert ("completed", 2) == (job["status"], job["attempts"])
+        assert (2, 1, 1) == killing.attempts("data_sync")
