@@ -112,4 +112,12 @@ UPSTREAM_ALERT_RECIPIENTS: list[str] = _env.words("UPSTREAM_ALERT_RECIPIENTS")
 UPSTREAM_ALERT_THRESHOLD = 0.4
 """The severity score (0 to 1) from which a drift event raises an alert."""
 UPSTREAM_ALERT_COOLDOWN_HOURS = 24
-"""How long an alert silences the next one on the same payer and drift type."""
+"""How long an alert silences the next one on the same payer, drift type and subject."""
+UPSTREAM_ALERT_NOISE_COUNT = 3
+"""How many alerts on the same matter, none of them acknowledged, make the next one noise."""
+UPSTREAM_ALERT_NOISE_DAYS = 14
+"""How far back those alerts count."""
+UPSTREAM_WEBHOOK_TIMEOUT = _env.number("UPSTREAM_WEBHOOK_TIMEOUT", 10)
+"""Seconds that a webhook's receiver has to be connected to, and as many again to answer."""
+UPSTREAM_WEBHOOK_ALLOW_PRIVATE = _env.boolean("UPSTREAM_WEBHOOK_ALLOW_PRIVATE", False)
+"""Whether webhooks may go to private, loopback and link-local addresses, and by plain http."""

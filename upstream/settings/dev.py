@@ -9,3 +9,4 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 # Static files straight from the apps: nothing need be collected.
 WHITENOISE_USE_FINDERS = True
 UPSTREAM_ALERT_RECIPIENTS = ["operators@localhost"]
+UPSTREAM_WEBHOOK_ALLOW_PRIVATE = True

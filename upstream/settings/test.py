@@ -12,5 +12,6 @@ if not os.environ.get("DATABASE_URL"):
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 UPSTREAM_ALERT_RECIPIENTS = ["operators@example.com"]
+UPSTREAM_WEBHOOK_ALLOW_PRIVATE = True
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
