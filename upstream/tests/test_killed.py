@@ -21,14 +21,15 @@ ENDED = ("completed", "failed")
 
 JOBS = "tell(list(Job.objects.filter(pk__gt=after).values('pk', 'name', 'status', 'attempts', 'error_type')))"
 LAST = "tell(Job.objects.order_by('-pk').values_list('pk', flat=True).first() or 0)"
-RECEIVE = "ingestion.receive(customer, open(path, 'rb'), 'claims.csv')"
+NEW = "newcomer"
+RECEIVE = "ingestion.receive(Customer.objects.get(code=code), open(path, 'rb'), 'claims.csv')"
 STORED = """
 from pathlib import Path
 from django.conf import settings
 tell({
-    "claims": Claim.objects.count(),
-    "batches": list(ClaimBatch.objects.values_list("status", "row_count")),
-    "scores": QualityScore.objects.count(),
+    "claims": Claim.objects.filter(customer__code=code).count(),
+    "batches": list(ClaimBatch.objects.filter(customer__code=code).values_list("status", "row_count")),
+    "scores": QualityScore.objects.filter(batch__customer__code=code).count(),
     "uploads": [path.name for path in (Path(settings.MEDIA_ROOT) / "claims").iterdir()],
 })
 """
@@ -45,10 +46,12 @@ REPORTS = "tell([[report.status, len(report.html) > 1000, len(report.csv) > 50] 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service with a customer and payers, and a web worker that keeps this generation's counts."""
+    """The service with a customer's claims, and a web worker that keeps this generation's counts."""
     with database(request.param) as url, service(tmp_path_factory.mktemp("killed"), url) as running:
-        claims = running.directory / "claims.csv"
-        running.manage("generate_claims", f"--rows={ROWS}", f"--customer={CUSTOMER}", "--register", f"--out={claims}")
+        for code in (CUSTOMER, NEW):
+            claims = running.directory / f"{code}.csv"
+            running.manage("generate_claims", f"--rows={ROWS}", f"--customer={code}", "--register", f"--out={claims}")
+        running.manage("ingest_claims", str(running.directory / f"{CUSTOMER}.csv"), f"--customer={CUSTOMER}")
         assert 200 == get(running.web.port, "/")[0]
         yield running
 
@@ -124,11 +127,13 @@ def killing(running: Service, tmp_path: Path) -> Killing:
 class TestIngestion:
     def test(self, killing: Killing) -> None:
         running = killing.service
-        running.run(RECEIVE, path=str(running.directory / "claims.csv"))
+        running.run(RECEIVE, code=NEW, path=str(running.directory / f"{NEW}.csv"))
         killing.kill_after('INSERT INTO "upstream_claim"')
-        assert 0 == running.run(STORED)["claims"], "what was not committed is not there"
+        assert 0 == running.run(STORED, code=NEW)["claims"], "what was not committed is not there"
         assert [("ingest", "completed", 2)] == killing.finish()
-        assert {"claims": ROWS, "batches": [["success", ROWS]], "scores": 4, "uploads": []} == running.run(STORED)
+        assert {"claims": ROWS, "batches": [["success", ROWS]], "scores": 4, "uploads": []} == running.run(
+            STORED, code=NEW
+        )
         assert (2, 1, 1) == killing.attempts("data_sync")
         assert ROWS == killing.counted("upstream_claim_records_ingested_total", status="success")
 
