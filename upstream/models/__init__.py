@@ -1,6 +1,6 @@
 """What Upstream keeps: customers, claims and what was refused, drift, alerts, reports, and every job."""
 
-from upstream.models.alerts import CRITICAL, Alert, AlertChannel, AlertDelivery
+from upstream.models.alerts import CRITICAL, Alert, AlertChannel, AlertDelivery, ChannelType
 from upstream.models.claims import Claim, ClaimBatch, QualityScore, QualitySnapshot, RejectedRow
 from upstream.models.customers import ApiToken, Customer, Payer
 from upstream.models.drift import DriftEvent
@@ -13,6 +13,7 @@ __all__ = [
     "AlertChannel",
     "AlertDelivery",
     "ApiToken",
+    "ChannelType",
     "Claim",
     "ClaimBatch",
     "Customer",
