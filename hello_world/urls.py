@@ -16,3 +16,5 @@ urlpatterns = [
     path("", include("upstream.urls")),
     path("", include("telemetry.urls")),
 ]
+handler404 = "upstream.api.errors.page_not_found"
+handler500 = "upstream.api.errors.server_error"

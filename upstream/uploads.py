@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
@@ -23,7 +24,7 @@ class UploadRefused(ValueError):
 
 
 @contextmanager
-def received(request: HttpRequest, limit: int) -> Iterator[tuple[QueryDict, MultiValueDict[str, UploadedFile]]]:
+def received(request: HttpRequest, limit: int) -> Iterator[tuple[QueryDict, MultiValueDict[str, UploadedFile[Any]]]]:
     """The fields and files of a multipart/form-data request, the files on disk until the block ends.
 
     Raises:
@@ -32,7 +33,8 @@ def received(request: HttpRequest, limit: int) -> Iterator[tuple[QueryDict, Mult
     """
     handler = _CappedFiles(limit)
     request.upload_handlers = [handler]
-    body = _CountedBody(request)
+    # The stubs ask for more than the parser does, and than it may have.
+    body: Any = _CountedBody(request)
     try:
         fields, files = request.parse_file_upload(request.META, body)
     except (MultiPartParserError, UnreadablePostError, BadRequest, SuspiciousOperation) as error:

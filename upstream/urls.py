@@ -1,11 +1,9 @@
 """The product's URLs."""
 
-from django.urls import path
-
-from upstream import views
+from django.contrib import admin
+from django.urls import include, path
 
 urlpatterns = [
-    path("claims/upload/", views.upload_claims, name="claims-upload"),
-    path("claims/batches/", views.list_batches, name="claims-batches"),
-    path("detection/run/", views.run_detection, name="detection-run"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("upstream.api.urls")),
 ]

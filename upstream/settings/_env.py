@@ -23,6 +23,7 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
 _SCHEMES = ("postgres", "postgresql", "pgsql", "sqlite")
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 _PASSWORD = re.compile(r"^((?:[^:/]*://)?[^:/@]*):.*@")
 
 
@@ -89,6 +90,18 @@ def number(name: str, default: float, environ: Mapping[str, str] = os.environ) -
     if not 0 < value < math.inf:
         raise ImproperlyConfigured(f"{name}: {given!r} is not a number above 0")
     return value
+
+
+def rate(name: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The variable as so many calls in a time, such as 60/minute.
+
+    Raises:
+        ImproperlyConfigured: it is not that.
+    """
+    given = environ.get(name, "").strip() or default
+    if not _RATE.fullmatch(given):
+        raise ImproperlyConfigured(f"{name}: {given!r} is not a rate such as 60/minute (second, minute, hour or day)")
+    return given
 
 
 def text(name: str, default: str, environ: Mapping[str, str] = os.environ) -> str:

@@ -121,3 +121,38 @@ UPSTREAM_WEBHOOK_TIMEOUT = _env.number("UPSTREAM_WEBHOOK_TIMEOUT", 10)
 """Seconds that a webhook's receiver has to be connected to, and as many again to answer."""
 UPSTREAM_WEBHOOK_ALLOW_PRIVATE = _env.boolean("UPSTREAM_WEBHOOK_ALLOW_PRIVATE", False)
 """Whether webhooks may go to private, loopback and link-local addresses, and by plain http."""
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["upstream.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["upstream.api.authentication.IsCustomer"],
+    "DEFAULT_THROTTLE_CLASSES": ["upstream.api.throttling.Burst", "upstream.api.throttling.Sustained"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
+    "DEFAULT_PAGINATION_CLASS": "upstream.api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "upstream.api.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+UPSTREAM_API_BURST = _env.rate("UPSTREAM_API_BURST", "300/minute")
+"""How often a customer's programs may call the API, for a short while."""
+UPSTREAM_API_SUSTAINED = _env.rate("UPSTREAM_API_SUSTAINED", "5000/hour")
+"""How often they may in the long run."""
+UPSTREAM_API_UPLOADS = _env.rate("UPSTREAM_API_UPLOADS", "120/hour")
+"""How many files they may send."""
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Upstream",
+    "DESCRIPTION": "Claims come in, drift of payers is detected, alerts go out, reports are written.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "upstream.api.schema.add_refusals",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "AlertStatus": "upstream.models.alerts.Alert.Status",
+        "BatchStatus": "upstream.models.claims.ClaimBatch.Status",
+        "JobStatus": "upstream.models.jobs.Job.Status",
+        "ReportStatus": "upstream.models.reports.Report.Status",
+    },
+}
