@@ -85,11 +85,6 @@ class Worker:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def pool(self) -> list[int]:
-        """The pids of its children."""
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text().split()]
-
     def kill(self) -> None:
         """SIGKILL to all of it at once."""
         os.killpg(self.process.pid, signal.SIGKILL)

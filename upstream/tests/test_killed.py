@@ -267,9 +267,8 @@ class TestPool:
         running, mark = killing.service, tmp_path / "mark"
         running.run("jobs.enqueue('quality', customer, day='2025-06-30')")
         with running.worker(PAUSE_AFTER='UPDATE "upstream_job"', PAUSE_MARK=str(mark)) as worker:
-            wait_until(mark.exists, worker.log)
-            for child in worker.pool():
-                os.kill(child, signal.SIGKILL)
+            child = wait_until(lambda: mark.exists() and mark.read_text(), worker.log)
+            os.kill(int(child), signal.SIGKILL)
             wait_until(killing.ended, lambda: (killing.jobs(), worker.log()))
         (job,) = killing.jobs()
         assert ("completed", 2) == (job["status"], job["attempts"])

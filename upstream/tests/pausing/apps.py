@@ -13,7 +13,7 @@ from django.db.backends.signals import connection_created
 class PausingConfig(AppConfig):
     """With `PAUSE_AFTER` (a part of an SQL statement) set, stands still after the first such statement.
 
-    It makes the file `PAUSE_MARK` then, so that the test knows.
+    It writes the file `PAUSE_MARK` then, so that the test knows, with its pid in it.
     """
 
     name = "upstream.tests.pausing"
@@ -32,6 +32,6 @@ def _pause(execute: Callable[..., Any], sql: str, params: Any, many: bool, conte
     result = execute(sql, params, many, context)
     mark = Path(os.environ["PAUSE_MARK"])
     if os.environ["PAUSE_AFTER"] in sql and not mark.exists():
-        mark.touch()
+        mark.write_text(str(os.getpid()))
         time.sleep(60)
     return result
