@@ -22,14 +22,14 @@ ENDED = ("completed", "failed")
 JOBS = "tell(list(Job.objects.filter(pk__gt=after).values('pk', 'name', 'status', 'attempts', 'error_type')))"
 LAST = "tell(Job.objects.order_by('-pk').values_list('pk', flat=True).first() or 0)"
 NEW = "newcomer"
-RECEIVE = "ingestion.receive(Customer.objects.get(code=code), open(path, 'rb'), 'claims.csv')"
+RECEIVE = "ingestion.receive(Customer.objects.get(code=who), open(path, 'rb'), 'claims.csv')"
 STORED = """
 from pathlib import Path
 from django.conf import settings
 tell({
-    "claims": Claim.objects.filter(customer__code=code).count(),
-    "batches": list(ClaimBatch.objects.filter(customer__code=code).values_list("status", "row_count")),
-    "scores": QualityScore.objects.filter(batch__customer__code=code).count(),
+    "claims": Claim.objects.filter(customer__code=who).count(),
+    "batches": list(ClaimBatch.objects.filter(customer__code=who).values_list("status", "row_count")),
+    "scores": QualityScore.objects.filter(batch__customer__code=who).count(),
     "uploads": [path.name for path in (Path(settings.MEDIA_ROOT) / "claims").iterdir()],
 })
 """
@@ -127,12 +127,12 @@ def killing(running: Service, tmp_path: Path) -> Killing:
 class TestIngestion:
     def test(self, killing: Killing) -> None:
         running = killing.service
-        running.run(RECEIVE, code=NEW, path=str(running.directory / f"{NEW}.csv"))
+        running.run(RECEIVE, who=NEW, path=str(running.directory / f"{NEW}.csv"))
         killing.kill_after('INSERT INTO "upstream_claim"')
-        assert 0 == running.run(STORED, code=NEW)["claims"], "what was not committed is not there"
+        assert 0 == running.run(STORED, who=NEW)["claims"], "what was not committed is not there"
         assert [("ingest", "completed", 2)] == killing.finish()
         assert {"claims": ROWS, "batches": [["success", ROWS]], "scores": 4, "uploads": []} == running.run(
-            STORED, code=NEW
+            STORED, who=NEW
         )
         assert (2, 1, 1) == killing.attempts("data_sync")
         assert ROWS == killing.counted("upstream_claim_records_ingested_total", status="success")
@@ -265,11 +265,11 @@ class TestPool:
 
     def test(self, killing: Killing, tmp_path: Path) -> None:
         running, mark = killing.service, tmp_path / "mark"
-        running.run("jobs.enqueue('quality', customer, day='2025-06-30')")
-        with running.worker(PAUSE_AFTER='UPDATE "upstream_job"', PAUSE_MARK=str(mark)) as worker:
+        running.run("detection.request(customer, datetime.date(2025, 6, 29))")
+        with running.worker(PAUSE_AFTER='INSERT INTO "upstream_driftevent"', PAUSE_MARK=str(mark)) as worker:
             child = wait_until(lambda: mark.exists() and mark.read_text(), worker.log)
             os.kill(int(child), signal.SIGKILL)
             wait_until(killing.ended, lambda: (killing.jobs(), worker.log()))
-        (job,) = killing.jobs()
-        assert ("completed", 2) == (job["status"], job["attempts"])
-        assert (2, 1, 1) == killing.attempts("data_sync")
+        job = killing.jobs()[0]
+        assert ("detect", "completed", 2) == (job["name"], job["status"], job["attempts"])
+        assert (2, 1, 1) == killing.attempts("drift_detection")
