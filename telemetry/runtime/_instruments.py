@@ -14,6 +14,7 @@ from telemetry.catalogue.namespace import in_namespace
 from telemetry.catalogue.own import READ, SCRAPE
 from telemetry.catalogue.request_queries import request_queries_catalogue
 from telemetry.catalogue.short_names import short_names
+from telemetry.catalogue.tasks import task_catalogue
 from telemetry.conf import Config
 from telemetry.instrumentation import own
 from telemetry.instrumentation.cache import CacheInstrumentation
@@ -26,6 +27,7 @@ from telemetry.instrumentation.models import ModelInstrumentation, declared, nam
 from telemetry.instrumentation.process import ProcessInstrumentation
 from telemetry.instrumentation.request_queries import RequestQueries
 from telemetry.instrumentation.rest_framework import RestFrameworkInstrumentation
+from telemetry.instrumentation.tasks import TaskInstrumentation
 from telemetry.projections import evaluate_all
 from telemetry.samples import FamilySamples, Reading
 from telemetry.spec import Projection
@@ -36,14 +38,14 @@ extensions: list[Callable[[], Iterable[Projection]]] = []
 
 
 class Instrumentations:
-    """What watches requests, databases, caches, models and the process itself; `start` has them watch."""
+    """What watches requests, databases, caches, models, tasks and the process itself; `start` has them watch."""
 
     def __init__(self, store: Store, config: Config, guard: Guard) -> None:
         self._store = store
         limit = config.series_limit
         http, db = http_catalogue(config.latency_buckets), db_catalogue(config.latency_buckets)
         cache, migrations = cache_catalogue(), migration_catalogue()
-        request_queries = request_queries_catalogue()
+        request_queries, tasks = request_queries_catalogue(), task_catalogue()
         named = name_models(config.models)
         models = model_catalogue([*declared(), *named.values()])
         self.http = HttpInstrumentation(
@@ -60,12 +62,13 @@ class Instrumentations:
         self.db = DbInstrumentation(store, db, guard, limit=limit)
         self.cache = CacheInstrumentation(store, cache, guard, limit=limit)
         self.models = ModelInstrumentation(store, models, guard, named, limit=limit)
+        self.tasks = TaskInstrumentation(store, tasks, guard, limit=limit)
         # A test run has its reasons to ask no database and to start no thread.
         enabled = config.export_migrations and not config.private_store
         self.migrations = MigrationInstrumentation(store, migrations, guard, enabled=enabled, leave=self.db.leave)
         self.process = ProcessInstrumentation(store, guard)
         self.scraped, self.read = store.table(SCRAPE), store.table(READ)
-        catalogues = (http, request_queries, db, cache, models, migrations)
+        catalogues = (http, request_queries, db, cache, models, migrations, tasks)
         every = with_by_hand(each for one in catalogues for each in one.projections)
         self._projections = in_namespace(every, config.namespace)
         short = short_names(http, config.latency_buckets) if config.short_names else ()
@@ -77,6 +80,7 @@ class Instrumentations:
         self.db.install()
         self.cache.install()
         self.models.install()
+        self.tasks.install()
 
     def ask(self) -> None:
         """Have looked up, beside the scrapes and not by them, what only a database knows; never waits."""
