@@ -22,8 +22,9 @@ LATER = frozenset({408, 425, 429})
 """The statuses below 500 that say: another time."""
 _GONE = 410
 
-# Its lines below an error quote the path, which is a secret where Slack has made it.
-logging.getLogger(HTTPConnectionPool.__module__).setLevel(logging.ERROR)
+# Below an error, their lines quote the path, which is a secret where Slack has made it.
+for _each in (HTTPConnection, HTTPConnectionPool):
+    logging.getLogger(_each.__module__).setLevel(logging.ERROR)
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
