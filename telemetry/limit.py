@@ -69,6 +69,9 @@ class SeriesLimit:
                 self._value(within, index) == OVERFLOW for index in range(len(names))
             ):
                 self._replaced.add(within)
+                for index, name in enumerate(names):
+                    if name in self._budgets and self._value(within, index) != OVERFLOW:
+                        self._values.setdefault(name, set()).add(self._value(within, index))
             else:
                 within = self._replace(within, self._widest(names, within))
         return within

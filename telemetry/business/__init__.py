@@ -5,7 +5,7 @@ does either, so a project that installs `telemetry` alone has none of them.
 """
 
 from telemetry.business import alerts, api, drift, jobs, quality, reports
-from telemetry.business._declare import DROPPED, Measure, declared, measures, register_all
+from telemetry.business._declare import DROPPED, Measure, budgets, declared, measures, register_all
 from telemetry.business._fit import Reason, Unfit
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Unfit",
     "alerts",
     "api",
+    "budgets",
     "declared",
     "drift",
     "jobs",

@@ -1,8 +1,9 @@
 """How a business metric is declared: a function whose signature is the labels and whose docstring is the help.
 
-The declaration is checked when it is made; a recording is checked when it happens and never
-raises: what does not fit is dropped, counted in `telemetry_measurements_dropped_total` and
-logged once per family and reason.
+Owner, unit and question stand beside it, buckets where it is a histogram; the series budget follows
+from the types of the labels. The declaration is checked when it is made; a recording is checked when
+it happens and never raises: what does not fit is dropped, counted in
+`telemetry_measurements_dropped_total` and logged once per family and reason.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Generic, ParamSpec, get_type_hints
+from typing import Annotated, Any, Generic, ParamSpec, Unpack, get_type_hints
 
 from opentelemetry import metrics
 
+from telemetry.business._about import About, check_about
 from telemetry.business._fit import Label, Reason, Text, Unfit, check_number, shorten
 from telemetry.errors import SpecError
+from telemetry.limit import SERIES
 from telemetry.spec import Family, FamilyType
 
 _P = ParamSpec("_P")
@@ -28,34 +31,25 @@ SCOPE = "telemetry.business"
 LARGEST_COUNT = 2.0**53
 """The largest amount a counter takes: beyond it a double no longer counts by ones."""
 
-MOST_SERIES = 2000
-"""The series that a family may have in one process before its values overflow."""
-
 
 class Measure(ABC, Generic[_P]):
     """One family: its definition, its instrument (made at first use), and the check of what is recorded.
 
-    `name` is the instrument's name, `family` what stands on `/metrics`. `unit` is the UCUM unit
-    for readers; the instrument carries none, because the exporter would append it to the name.
-    `owner` is who answers for the metric, `question` what it is there to answer.
+    `name` is the instrument's name, `family` what stands on `/metrics`. `unit` is for readers; the
+    instrument carries none, because the exporter would append it to the name. `module` and
+    `attribute` say where the declaration is.
 
     Raises:
-        SpecError: the signature is not made of keyword-only labels, the help is missing, or the
-            name is taken.
+        SpecError: the signature is not made of keyword-only labels with bounded types, the help, the
+            buckets of a histogram, or the owner, unit or question is missing or wrong, the name has
+            not the unit in it, or is taken.
     """
 
     type: FamilyType
     low, high = 0.0, math.inf
 
     def __init__(
-        self,
-        name: str,
-        labels: Callable[_P, None],
-        *,
-        owner: str,
-        question: str,
-        unit: str = "1",
-        buckets: tuple[float, ...] = (),
+        self, name: str, labels: Callable[_P, None], buckets: tuple[float, ...] = (), **about: Unpack[About]
     ) -> None:
         if name in _measures:
             raise SpecError(f"business metric {name!r} is declared twice")
@@ -63,7 +57,9 @@ class Measure(ABC, Generic[_P]):
             raise SpecError(f"business metric {name!r}: the help is missing; give the function a docstring")
         if self.type is FamilyType.HISTOGRAM and not buckets:
             raise SpecError(f"business metric {name!r}: a histogram needs buckets")
-        self.name, self.owner, self.question, self.unit = name, owner, question, unit
+        check_about(name, about)
+        self.name, self.owner, self.unit, self.question = name, about["owner"], about["unit"], about["question"]
+        self.module, self.attribute = labels.__module__, labels.__name__
         self.labels = _labels(name, labels)
         exposed = f"{name}_total" if self.type is FamilyType.COUNTER else name
         self.family = Family(exposed, self.type, inspect.cleandoc(labels.__doc__), tuple(self.labels), buckets)
@@ -71,19 +67,31 @@ class Measure(ABC, Generic[_P]):
         _measures[name] = self
 
     @property
+    def budgets(self) -> dict[str, int]:
+        """How many values of each open label have series of their own in one process."""
+        return {label.name: label.budget for label in self.labels.values() if not label.values}
+
+    @property
     def series_budget(self) -> int:
-        """How many series are expected at most: what the labels can make, up to `MOST_SERIES`."""
-        return min(MOST_SERIES, math.prod(label.budget for label in self.labels.values()))
+        """How many series there may be in one process: what the labels can make, up to `SERIES`.
+
+        Beyond it `__overflow__` stands for the values of a label, and sums stay exact.
+        """
+        return min(SERIES, math.prod(label.budget for label in self.labels.values()))
 
     @property
     def registered(self) -> bool:
         """Whether the instrument is made, so that the family shows."""
         return self._record is not None
 
-    def offer(self, value: object, /, **labels: object) -> None:
+    def offer(self, value: object, /, *unnamed: object, **labels: object) -> None:
         """Record a value with labels that no type checker has seen; never raises."""
         try:
             number = check_number(value, self.low, self.high)
+            if unnamed:
+                raise Unfit(
+                    Reason.WRONG_LABELS, f"label {shorten(unnamed[0])} has no name; valid: {sorted(self.labels)}"
+                )
             if labels.keys() != self.labels.keys():
                 raise Unfit(Reason.WRONG_LABELS, f"labels {sorted(labels)}; valid: {sorted(self.labels)}")
             fitting = {name: label.check(labels[name]) for name, label in self.labels.items()}
@@ -122,20 +130,20 @@ class Counter(Measure[_P]):
 
     def add(self, amount: float = 1, /, *args: _P.args, **labels: _P.kwargs) -> None:
         """Add an amount of at least 0; never raises."""
-        self.offer(amount, **labels)
+        self.offer(amount, *args, **labels)
 
     def _create(self, meter: metrics.Meter) -> Callable[[float, dict[str, str]], None]:
         return meter.create_counter(self.name, description=self.family.help).add
 
 
 class Histogram(Measure[_P]):
-    """A distribution of durations in seconds."""
+    """A distribution of durations or sizes."""
 
     type = FamilyType.HISTOGRAM
 
-    def record(self, seconds: float, /, *args: _P.args, **labels: _P.kwargs) -> None:
-        """Record one duration in seconds, at least 0; never raises."""
-        self.offer(seconds, **labels)
+    def record(self, value: float, /, *args: _P.args, **labels: _P.kwargs) -> None:
+        """Record one value in the metric's unit, at least 0; never raises."""
+        self.offer(value, *args, **labels)
 
     def _create(self, meter: metrics.Meter) -> Callable[[float, dict[str, str]], None]:
         return meter.create_histogram(
@@ -151,26 +159,26 @@ class Score(Measure[_P]):
 
     def set(self, score: float, /, *args: _P.args, **labels: _P.kwargs) -> None:
         """Set the score, 0.0 to 1.0; never raises."""
-        self.offer(score, **labels)
+        self.offer(score, *args, **labels)
 
     def _create(self, meter: metrics.Meter) -> Callable[[float, dict[str, str]], None]:
         return meter.create_gauge(self.name, description=self.family.help).set
 
 
-def counter(name: str, *, owner: str, question: str) -> Callable[[Callable[_P, None]], Counter[_P]]:
+def counter(name: str, **about: Unpack[About]) -> Callable[[Callable[_P, None]], Counter[_P]]:
     """Declare a counter; `name` is without `_total`, which the exporter adds."""
-    return lambda labels: Counter(name, labels, owner=owner, question=question)
+    return lambda labels: Counter(name, labels, **about)
 
 
-def histogram(name: str, *buckets: float, owner: str, question: str) -> Callable[[Callable[_P, None]], Histogram[_P]]:
-    """Declare a histogram of seconds; `buckets` are the upper bounds without `+Inf`."""
+def histogram(name: str, *buckets: float, **about: Unpack[About]) -> Callable[[Callable[_P, None]], Histogram[_P]]:
+    """Declare a histogram; `buckets` are the upper bounds, in its unit, without `+Inf`."""
     edges = tuple(float(bound) for bound in buckets)
-    return lambda labels: Histogram(name, labels, owner=owner, question=question, unit="s", buckets=edges)
+    return lambda labels: Histogram(name, labels, edges, **about)
 
 
-def score(name: str, *, owner: str, question: str) -> Callable[[Callable[_P, None]], Score[_P]]:
+def score(name: str, **about: Unpack[About]) -> Callable[[Callable[_P, None]], Score[_P]]:
     """Declare a gauge from 0.0 to 1.0."""
-    return lambda labels: Score(name, labels, owner=owner, question=question)
+    return lambda labels: Score(name, labels, **about)
 
 
 def measures() -> Mapping[str, Measure[Any]]:
@@ -183,6 +191,11 @@ def declared() -> Mapping[str, Family]:
     return {name: measure.family for name, measure in _measures.items()}
 
 
+def budgets() -> Mapping[tuple[str, str], Mapping[str, int]]:
+    """How many values of each open label have series of their own in one process, by scope and instrument name."""
+    return {(SCOPE, name): measure.budgets for name, measure in _measures.items()}
+
+
 def register_all(provider: metrics.MeterProvider | None = None) -> None:
     """Make every instrument, so that a family shows before its first value.
 
@@ -193,7 +206,10 @@ def register_all(provider: metrics.MeterProvider | None = None) -> None:
 
 
 def _labels(owner: str, signature: Callable[..., None]) -> dict[str, Label]:
-    hints = get_type_hints(signature, include_extras=True)
+    try:
+        hints = get_type_hints(signature, include_extras=True)
+    except Exception as error:
+        raise SpecError(f"business metric {owner!r}: the types of its labels cannot be read: {error}") from error
     labels = {}
     for name, parameter in inspect.signature(signature).parameters.items():
         if parameter.kind is not parameter.KEYWORD_ONLY or parameter.default is not parameter.empty:
@@ -209,7 +225,8 @@ _logged: set[tuple[str, Reason]] = set()
 @counter(
     "telemetry_measurements_dropped",
     owner="telemetry",
+    unit="{measurement}",
     question="Which business numbers are too low because a caller gave a value that cannot be recorded?",
 )
-def DROPPED(*, family: Annotated[str, Text(length=128, values=30)], reason: Reason) -> None:
+def DROPPED(*, family: Annotated[str, Text(length=128, values=100)], reason: Reason) -> None:
     """Business measurements that were not recorded because a value did not fit."""

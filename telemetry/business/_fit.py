@@ -1,11 +1,12 @@
-"""What may be recorded: labels that are members of an enum or bounded strings, and numbers in a range."""
+"""What may be recorded: labels that are members of an enum, literals or bounded strings, and numbers in a range."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import get_args
+from typing import Annotated, Literal, get_args, get_origin
 
 from telemetry.errors import SpecError
 
@@ -36,7 +37,10 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The bounds of an open label: characters in a value, and values that are expected."""
+    """The bounds of an open label: characters in a value, and distinct values in one process.
+
+    The first values to come have series of their own, what comes beyond them is counted together.
+    """
 
     length: int
     values: int
@@ -46,31 +50,46 @@ class Text:
 class Label:
     """One label: `values` are all that is valid, or empty where any text up to `length` characters is.
 
-    `budget` is how many values are expected.
+    `budget` is how many values have series of their own. `enum` is the type of the values where it is one.
     """
 
     name: str
     values: tuple[str, ...]
     length: int
     budget: int
+    enum: type[StrEnum] | None = None
 
     @classmethod
     def of(cls, owner: str, name: str, annotation: object) -> Label:
-        """Read a label from its annotation: an enum of strings, or `Annotated[str, Text(...)]`.
+        """Read a label from its annotation: an enum of strings, `Literal["a", "b"]`, or `Annotated[str, Text(...)]`.
 
         Raises:
-            SpecError: the annotation is neither.
+            SpecError: the annotation is none of these, has no values, or an empty one, or bounds below 1.
         """
+        who = f"business metric {owner!r}: label {name!r}"
+        given = get_args(annotation)
         if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-            values = tuple(member.value for member in annotation)
-            return cls(name, values, max(map(len, values)), len(values))
-        for extra in get_args(annotation):
-            if isinstance(extra, Text):
-                return cls(name, (), extra.length, extra.values)
-        raise SpecError(
-            f"business metric {owner!r}: label {name!r} is annotated {annotation!r}; "
-            "give a StrEnum or Annotated[str, Text(...)]"
-        )
+            return cls._closed(who, name, [member.value for member in annotation], annotation)
+        if get_origin(annotation) is Literal:
+            return cls._closed(who, name, given)
+        texts = [extra for extra in given[1:] if isinstance(extra, Text)] if get_origin(annotation) is Annotated else []
+        if len(texts) != 1 or given[0] is not str:
+            raise SpecError(
+                f"{who} is annotated {annotation!r}; "
+                'give a StrEnum, Literal["a", "b"] or Annotated[str, Text(length=..., values=...)]'
+            )
+        bounds = texts[0]
+        for bound, number in (("length", bounds.length), ("values", bounds.values)):
+            if number < 1:
+                raise SpecError(f"{who}: {bound} is {number!r}; give a whole number of at least 1")
+        return cls(name, (), bounds.length, bounds.values)
+
+    @classmethod
+    def _closed(cls, who: str, name: str, values: Sequence[object], enum: type[StrEnum] | None = None) -> Label:
+        texts = tuple(value for value in values if isinstance(value, str) and value)
+        if not texts or len(texts) != len(values):
+            raise SpecError(f"{who} has the values {list(values)!r}; give one or more texts, none of them empty")
+        return cls(name, texts, max(map(len, texts)), len(texts), enum)
 
     def check(self, given: object) -> str:
         """The value as a plain string; of an open label, a database's id (an int of at least 0) is one too.

@@ -33,21 +33,26 @@ class Method(StrEnum):
     TRACE = "TRACE"
 
 
-@counter("upstream_api_endpoint_calls", owner=_OWNER, question="Which customers use which endpoints, how much?")
+@counter(
+    "upstream_api_endpoint_calls",
+    owner=_OWNER,
+    unit="{call}",
+    question="Which customers use which endpoints, how much?",
+)
 def API_ENDPOINT_CALLS(*, endpoint: Endpoint, method: Method, customer_id: CustomerId) -> None:
     """Calls of an API endpoint."""
 
 
-@counter("upstream_api_rate_limit_hit", owner=_OWNER, question="Which customers run into which limits?")
+@counter("upstream_api_rate_limit_hit", owner=_OWNER, unit="{call}", question="Which customers run into which limits?")
 def API_RATE_LIMIT_HIT(*, endpoint: Endpoint, throttle_class: ThrottleClass, customer_id: CustomerId) -> None:
     """Calls refused by a rate limit."""
 
 
-@counter("upstream_cache_hit", owner=_OWNER, question="Do the caches save work?")
+@counter("upstream_cache_hit", owner=_OWNER, unit="{value}", question="Do the caches save work?")
 def CACHE_HIT(*, cache_key_prefix: CacheKeyPrefix) -> None:
     """Values found in the cache."""
 
 
-@counter("upstream_cache_miss", owner=_OWNER, question="Which caches are asked in vain?")
+@counter("upstream_cache_miss", owner=_OWNER, unit="{value}", question="Which caches are asked in vain?")
 def CACHE_MISS(*, cache_key_prefix: CacheKeyPrefix) -> None:
     """Values not found in the cache."""

@@ -47,7 +47,10 @@ class DenialSignal(StrEnum):
 
 
 @counter(
-    "upstream_drift_event_detected", owner=_OWNER, question="Which kinds of drift are found, how severe, for whom?"
+    "upstream_drift_event_detected",
+    owner=_OWNER,
+    unit="{event}",
+    question="Which kinds of drift are found, how severe, for whom?",
 )
 def DRIFT_EVENT_DETECTED(
     *, product: Product, drift_type: DriftType, severity_level: SeverityLevel, customer_id: CustomerId
@@ -59,17 +62,23 @@ def DRIFT_EVENT_DETECTED(
     "upstream_drift_computation_seconds",
     *(1, 5, 10, 30, 60, 120, 300, 600),
     owner=_OWNER,
+    unit="s",
     question="Does a detection pass end before the next one is due?",
 )
 def DRIFT_COMPUTATION(*, product: Product) -> None:
     """Time taken to compute drift, in seconds."""
 
 
-@counter("upstream_payment_delay_signal", owner=_OWNER, question="For whom do payments come later, and how much later?")
+@counter(
+    "upstream_payment_delay_signal",
+    owner=_OWNER,
+    unit="{signal}",
+    question="For whom do payments come later, and how much later?",
+)
 def PAYMENT_DELAY_SIGNAL(*, severity: SeverityLevel, customer_id: CustomerId) -> None:
     """Signals that payments come later."""
 
 
-@counter("upstream_denial_signal", owner=_OWNER, question="For whom do denials change, and how?")
+@counter("upstream_denial_signal", owner=_OWNER, unit="{signal}", question="For whom do denials change, and how?")
 def DENIAL_SIGNAL(*, signal_type: DenialSignal, customer_id: CustomerId) -> None:
     """Signals that denials change."""

@@ -20,17 +20,22 @@ class JobType(StrEnum):
     ALERT_PROCESSING = "alert_processing"
 
 
-@counter("upstream_background_job_started", owner=_OWNER, question="Do the jobs run?")
+@counter("upstream_background_job_started", owner=_OWNER, unit="{job}", question="Do the jobs run?")
 def BACKGROUND_JOB_STARTED(*, job_type: JobType, customer_id: CustomerId) -> None:
     """Background jobs started."""
 
 
-@counter("upstream_background_job_completed", owner=_OWNER, question="Do the jobs that start come to their end?")
+@counter(
+    "upstream_background_job_completed",
+    owner=_OWNER,
+    unit="{job}",
+    question="Do the jobs that start come to their end?",
+)
 def BACKGROUND_JOB_COMPLETED(*, job_type: JobType, customer_id: CustomerId) -> None:
     """Background jobs completed."""
 
 
-@counter("upstream_background_job_failed", owner=_OWNER, question="Which jobs fail, and why?")
+@counter("upstream_background_job_failed", owner=_OWNER, unit="{job}", question="Which jobs fail, and why?")
 def BACKGROUND_JOB_FAILED(*, job_type: JobType, error_type: ErrorType, customer_id: CustomerId) -> None:
     """Background jobs that failed."""
 
@@ -39,6 +44,7 @@ def BACKGROUND_JOB_FAILED(*, job_type: JobType, error_type: ErrorType, customer_
     "upstream_background_job_duration_seconds",
     *(1, 5, 30, 60, 300, 600, 1800, 3600),
     owner=_OWNER,
+    unit="s",
     question="Do jobs take longer than they used to?",
 )
 def BACKGROUND_JOB_DURATION(*, job_type: JobType) -> None:

@@ -45,17 +45,29 @@ class IngestionStatus(StrEnum):
     PARTIAL = "partial"
 
 
-@score("upstream_data_quality_score", owner=_OWNER, question="How good is the data of a customer's last batch?")
+@score(
+    "upstream_data_quality_score", owner=_OWNER, unit="1", question="How good is the data of a customer's last batch?"
+)
 def DATA_QUALITY_SCORE(*, customer_id: CustomerId, metric_type: QualityMetric) -> None:
     """Quality of the data ingested last, from 0.0 to 1.0."""
 
 
-@counter("upstream_data_quality_check_failed", owner=_OWNER, question="Which checks fail, how badly, for whom?")
+@counter(
+    "upstream_data_quality_check_failed",
+    owner=_OWNER,
+    unit="{check}",
+    question="Which checks fail, how badly, for whom?",
+)
 def DATA_QUALITY_CHECK_FAILED(*, check_type: Check, severity: CheckSeverity, customer_id: CustomerId) -> None:
     """Data quality checks that failed."""
 
 
-@counter("upstream_claim_records_ingested", owner=_OWNER, question="How many claims come in, and do they get through?")
+@counter(
+    "upstream_claim_records_ingested",
+    owner=_OWNER,
+    unit="{claim}",
+    question="How many claims come in, and do they get through?",
+)
 def CLAIM_RECORDS_INGESTED(*, customer_id: CustomerId, status: IngestionStatus) -> None:
     """Claim records ingested."""
 
@@ -64,6 +76,7 @@ def CLAIM_RECORDS_INGESTED(*, customer_id: CustomerId, status: IngestionStatus) 
     "upstream_ingestion_processing_seconds",
     *(0.5, 1, 5, 10, 30, 60, 120, 300),
     owner=_OWNER,
+    unit="s",
     question="How long does a customer wait until a file is in?",
 )
 def INGESTION_PROCESSING(*, customer_id: CustomerId) -> None:

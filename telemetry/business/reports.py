@@ -19,12 +19,12 @@ class ReportType(StrEnum):
     QUALITY_DASHBOARD = "quality_dashboard"
 
 
-@counter("upstream_report_generated", owner=_OWNER, question="How many reports are written, for whom?")
+@counter("upstream_report_generated", owner=_OWNER, unit="{report}", question="How many reports are written, for whom?")
 def REPORT_GENERATED(*, report_type: ReportType, customer_id: CustomerId) -> None:
     """Reports generated."""
 
 
-@counter("upstream_report_generation_failed", owner=_OWNER, question="Which reports fail, and why?")
+@counter("upstream_report_generation_failed", owner=_OWNER, unit="{report}", question="Which reports fail, and why?")
 def REPORT_GENERATION_FAILED(*, report_type: ReportType, error_type: ErrorType, customer_id: CustomerId) -> None:
     """Reports whose generation failed."""
 
@@ -33,6 +33,7 @@ def REPORT_GENERATION_FAILED(*, report_type: ReportType, error_type: ErrorType, 
     "upstream_report_generation_seconds",
     *(1, 5, 10, 30, 60, 120, 300, 600),
     owner=_OWNER,
+    unit="s",
     question="How long does a report take?",
 )
 def REPORT_GENERATION(*, report_type: ReportType) -> None:

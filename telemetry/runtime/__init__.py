@@ -98,7 +98,7 @@ class Runtime:
         self.provider = provider = install_meter_provider(
             store,
             reader,
-            limits=Limits(series=config.series_limit, labels=config.label_budgets),
+            limits=Limits(series=config.series_limit, labels=config.label_budgets, declared=_budgets),
             scopes=config.observable_scopes,
             extra=self.watching.portable,
             declared=_declared,
@@ -109,6 +109,7 @@ class Runtime:
             multiproc_dir=conf.multiproc_dir(),
         )
         atexit.register(self._publish_last)
+        self.watching.tasks.ending = self._end_of_pool_process
         names, namespace = config.push_django_names, config.namespace
         try:
             push = build_push(provider, store, guard.failed, django_names=names, namespace=namespace)
@@ -116,8 +117,9 @@ class Runtime:
             _logger.error("telemetry: no metrics are pushed: %s", error)
             return
         if push.wanted and not config.private_store:
-            # Processes that serve push; commands leave it to those.
+            # Processes that serve or run tasks push; commands leave it to those.
             request_started.connect(lambda **_: push.start(), weak=False, dispatch_uid="telemetry.push")
+            self.watching.tasks.running = push.start
             atexit.register(push.stop)
             end_with_lifespan(ending.end, guard.failed)
 
@@ -161,6 +163,11 @@ class Runtime:
             self.guard.failed("runtime.publish", error)
         if self._publisher.started:
             self.watching.publish()
+
+    def _end_of_pool_process(self) -> None:
+        """A process of Celery's pool ends without exit hooks."""
+        self._publish_last()
+        ending.end()
 
     def families(self) -> list[FamilySamples]:
         """Every family of the service, over one read of the store; no database is asked."""
@@ -255,10 +262,18 @@ def extend(projections: Callable[[], Iterable[Projection]]) -> None:
     extensions.append(projections)
 
 
-def declare(families: Mapping[str, Family]) -> None:
-    """Tell the types and labels of instruments (by instrument name), so that a label-less counter shows 0."""
+def declare(
+    families: Mapping[str, Family], budgets: Mapping[tuple[str, str], Mapping[str, int]] | None = None
+) -> None:
+    """Tell the types and labels of instruments (by instrument name), so that a label-less counter shows 0.
+
+    `budgets` says how many distinct values of a label an instrument (by scope and name) keeps apart in one
+    process, before it first records; TELEMETRY_LABEL_BUDGETS comes first.
+    """
     _declared.update(families)
+    _budgets.update(budgets or {})
 
 
 _runtime: Runtime | None = None
 _declared: dict[str, Family] = {}
+_budgets: dict[tuple[str, str], Mapping[str, int]] = {}

@@ -36,11 +36,14 @@ class Limits:
 
     `series` counts for every stream, `by_name` for the streams of that name (the View's, else the
     instrument's in lower case), `labels` budgets the distinct values of an attribute in any stream.
+    `declared` has the budgets of single instruments, by their scope and name, where `labels` says nothing;
+    it is asked when an instrument records for the first time.
     """
 
     series: int = SERIES
     by_name: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
+    declared: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -199,7 +202,9 @@ class StoreConsumer(MeasurementConsumer):
         recorder = self._recorders.get(name)
         if recorder is None:
             series = limits.by_name.get(stream.name, limits.series)
-            made = Recorder(stream, self._store, series, limits.labels, self.config.exemplar_filter)
+            declared = limits.declared.get((stream.identity.scope.name, stream.identity.name), {})
+            budgets = {**declared, **limits.labels}
+            made = Recorder(stream, self._store, series, budgets, self.config.exemplar_filter)
             recorder = self._recorders.setdefault(name, made)
         return recorder
 

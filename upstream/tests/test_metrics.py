@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,9 @@ class TestHelpers:
         assert set(HELPERS) == {"track_drift_event", *(f"track_{name}" for name, *_ in CALLS)}
 
     @pytest.mark.parametrize(("helper", "arguments", "family", "value"), CALLS)
-    def test_moves_its_family_and_no_other(self, helper, arguments, family, value, page: Scrape) -> None:
+    def test_moves_its_family_and_no_other(
+        self, helper: str, arguments: tuple[Any, ...], family: str, value: float, page: Scrape
+    ) -> None:
         signature = inspect.signature(HELPERS[f"track_{helper}"])
         HELPERS[f"track_{helper}"](*arguments)
 
@@ -72,7 +75,7 @@ class TestHelpers:
         ("score", "level"),
         [(0, "low"), (0.39, "low"), (0.4, "medium"), (0.69, "medium"), (0.7, "high"), (1.0, "high")],
     )
-    def test_a_drift_event_turns_its_score_into_a_level(self, score, level, page: Scrape) -> None:
+    def test_a_drift_event_turns_its_score_into_a_level(self, score: float, level: str, page: Scrape) -> None:
         metrics.track_drift_event("DelayGuard", "payment_delay", score, "c")
         assert {
             (
@@ -105,14 +108,22 @@ class TestHelpers:
             (metrics.track_data_quality_score, "upstream_data_quality_score", ("c", "accuracy", ...)),
         ],
     )
-    def test_a_score_out_of_0_to_1_is_dropped(self, helper, family, arguments, reason, score, page: Scrape) -> None:
+    def test_a_score_out_of_0_to_1_is_dropped(
+        self,
+        helper: Callable[..., None],
+        family: str,
+        arguments: tuple[Any, ...],
+        reason: str,
+        score: Any,
+        page: Scrape,
+    ) -> None:
         helper(*(score if argument is ... else argument for argument in arguments))
         dropped = ("telemetry_measurements_dropped_total", frozenset({("family", family), ("reason", reason)}))
         assert {dropped: 1} == page.samples()
 
     @pytest.mark.parametrize("name", HELPERS)
     @pytest.mark.parametrize("rubbish", [None, math.nan, -1, "x" * 500, "\n", b"\xff", [], object()])
-    def test_rubbish_is_dropped_and_counted_and_never_raises(self, name, rubbish, page: Scrape) -> None:
+    def test_rubbish_is_dropped_and_counted_and_never_raises(self, name: str, rubbish: object, page: Scrape) -> None:
         helper = HELPERS[name]
         arguments = [p for p in inspect.signature(helper).parameters.values() if p.default is p.empty]
 
@@ -120,9 +131,3 @@ class TestHelpers:
 
         assert ["telemetry_measurements_dropped_total"] == list(page.families())
         assert [1] == list(page.samples().values())
-
-
-class TestReexports:
-    def test_the_meter_of_each_family_is_there(self) -> None:
-        meters = [vars(metrics)[name] for name in metrics.__all__]
-        assert set(FAMILIES) == {meter.family.name for meter in meters}
