@@ -262,9 +262,7 @@ def extend(projections: Callable[[], Iterable[Projection]]) -> None:
     extensions.append(projections)
 
 
-def declare(
-    families: Mapping[str, Family], budgets: Mapping[tuple[str, str], Mapping[str, int]] | None = None
-) -> None:
+def declare(families: Mapping[str, Family], budgets: Mapping[tuple[str, str], Mapping[str, int]] | None = None) -> None:
     """Tell the types and labels of instruments (by instrument name), so that a label-less counter shows 0.
 
     `budgets` says how many distinct values of a label an instrument (by scope and name) keeps apart in one
