@@ -1,143 +1,95 @@
-"""Compares each payer's recent window with its baseline, in plain numbers."""
+"""One comparison of all payers in every respect: tests, corrected together, and what is told of them."""
 
 from __future__ import annotations
 
-import datetime
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from upstream.detection import significance
+from upstream.detection import adjustments, ageing, code_mapping, delay_guard, denial_scope, significance
+from upstream.detection.counts import Counts
+from upstream.detection.finding import MIN_RATE_CHANGE, Finding
 from upstream.models import DriftEvent
 
-RECENT_DAYS = 30
-BASELINE_DAYS = 90
 ALPHA = 0.001
-"""The chance of any false alarm in one pass over all payers and both tests: with a pass a day, one in years."""
-MIN_CLAIMS = 50
-"""Answered claims (paid claims for the delay) that each window needs before a payer is judged."""
-MIN_EXPECTED = 5
-"""Denials and non-denials that each window must expect for the two-proportion test to hold."""
-MIN_RATE_CHANGE = 0.03
-MIN_DELAY_EFFECT = 0.15
-"""Cliff's delta from which a shift is more than negligible (0.147 by Romano and others)."""
-FULL_RATE_EFFECT = 0.8
-"""Cohen's h at which the severity reaches 1: what counts as a large effect."""
-FULL_DELAY_EFFECT = 0.6
-"""Cliff's delta at which the severity reaches 1; 0.474 counts as large."""
+"""The chance of any false alarm in one pass over all payers and all tests: with a pass a day, one in years."""
+PRODUCTS = {
+    DriftEvent.DriftType.DENIAL_RATE: "DenialScope",
+    DriftEvent.DriftType.PAYMENT_DELAY: "DelayGuard",
+    DriftEvent.DriftType.ADJUSTMENT_PATTERN: "DriftWatch",
+    DriftEvent.DriftType.CODE_MAPPING_CHANGE: "DriftWatch",
+    DriftEvent.DriftType.AR_AGING: "DriftWatch",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
-    """The days compared, ends included; the baseline ends on the day before `recent_start`."""
+class Comparison:
+    """What is to be told, gravest first, and how many seconds each product took to count and test."""
 
-    baseline_start: datetime.date
-    recent_start: datetime.date
-    end: datetime.date
-
-    @classmethod
-    def ending(cls, end: datetime.date) -> Windows:
-        recent = end - datetime.timedelta(days=RECENT_DAYS - 1)
-        return cls(recent - datetime.timedelta(days=BASELINE_DAYS), recent, end)
+    findings: list[Finding]
+    seconds: dict[str, float]
 
 
-@dataclass(slots=True)
-class Sample:
-    """One payer's answered claims in one window; `delays` counts the paid ones by days from submission."""
+def compare(counts: Counts) -> Comparison:
+    """Have every detector look at its counts, and tell what is significant over all of them (Holm) and matters.
 
-    answered: int = 0
-    denied: int = 0
-    delays: Counter[int] = field(default_factory=Counter)
-
-    def add(self, delay: int, denied: bool, count: int) -> None:
-        self.answered += count
-        if denied:
-            self.denied += count
-        else:
-            self.delays[delay] += count
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One test on one payer; the fields are those of `DriftEvent`."""
-
-    payer_id: int
-    drift_type: DriftEvent.DriftType
-    baseline: float
-    current: float
-    baseline_size: int
-    current_size: int
-    effect: float
-    p_value: float
-    severity: float
-    matters: bool
-    """Whether the effect is large enough to be told, were it significant."""
-
-
-Answer = tuple[int, datetime.date, datetime.date, bool, int]
-"""Payer, day of submission, day of the answer, whether it was a denial, number of such claims."""
-
-
-def compare(answers: Iterable[Answer], windows: Windows) -> list[Finding]:
-    """The findings that are significant over all payers (Holm) and matter, gravest first.
-
-    A claim belongs to the window in which the payer answered it, so that claims still waiting bias neither rate.
-    Only a change for the worse counts: more denials, later payments.
+    Only a change for the worse counts. `without_repetition` has what is left out of one cause's findings.
     """
-    samples: defaultdict[int, tuple[Sample, Sample]] = defaultdict(lambda: (Sample(), Sample()))
-    for payer, submitted, answered, denied, count in answers:
-        if windows.baseline_start <= answered <= windows.end:
-            samples[payer][answered >= windows.recent_start].add((answered - submitted).days, denied, count)
-    tested = [finding for payer, pair in sorted(samples.items()) for finding in _test(payer, *pair)]
-    significant = significance.holm([finding.p_value for finding in tested], ALPHA)
-    found = [finding for finding, is_real in zip(tested, significant, strict=True) if is_real and finding.matters]
-    return sorted(found, key=lambda finding: -finding.severity)
+    seconds: dict[str, float] = {}
+    tests: list[Finding] = []
+    with _timed("DelayGuard", seconds):
+        delays = counts.delays()
+        tests += delay_guard.examine(delays)
+    with _timed("DenialScope", seconds):
+        tests += denial_scope.examine(counts.denials())
+    with _timed("DriftWatch", seconds):
+        tests += adjustments.examine(counts.adjustments())
+        tests += code_mapping.examine(counts.codes())
+        later = {payer: delay_guard.days_later(values) for payer, values in delays.items()}
+        tests += ageing.examine(counts.open_claims(), later)
+    significant = significance.holm([finding.p_value for finding in tests], ALPHA)
+    found = [finding for finding, is_real in zip(tests, significant, strict=True) if is_real and finding.matters]
+    told = without_repetition(found, tests)
+    return Comparison(sorted(told, key=lambda finding: -finding.severity), seconds)
 
 
-def _test(payer: int, baseline: Sample, current: Sample) -> Iterable[Finding]:
-    if min(baseline.answered, current.answered) >= MIN_CLAIMS and _approximates(baseline, current):
-        yield _denial_rate(payer, baseline, current)
-    if min(baseline.delays.total(), current.delays.total()) >= MIN_CLAIMS:
-        yield _payment_delay(payer, baseline.delays, current.delays)
+def without_repetition(found: Iterable[Finding], tests: Iterable[Finding]) -> list[Finding]:
+    """What is found, less what says the same again of a payer as a whole and of its parts (reasons, or codes).
+
+    Where more than half of the parts tested are found, and more than one, it is the payer that drifts: only the
+    payer as a whole is told. Else the parts are told; the payer as a whole besides only where its rate rises by
+    MIN_RATE_CHANGE without what the parts add to it. Nothing is told that was not found.
+    """
+    by_payer: defaultdict[tuple[int, str], list[Finding]] = defaultdict(list)
+    tested: defaultdict[tuple[int, str], int] = defaultdict(int)
+    for finding in tests:
+        tested[finding.payer_id, finding.drift_type] += finding.subject != ""
+    for finding in found:
+        by_payer[finding.payer_id, finding.drift_type].append(finding)
+    told: list[Finding] = []
+    for key, findings in by_payer.items():
+        whole = [finding for finding in findings if not finding.subject]
+        parts = [finding for finding in findings if finding.subject]
+        if whole and len(parts) > max(1, tested[key] / 2):
+            told += whole
+        elif whole and parts and _rest(whole[0], parts) < MIN_RATE_CHANGE:
+            told += parts
+        else:
+            told += findings
+    return told
 
 
-def _approximates(baseline: Sample, current: Sample) -> bool:
-    pooled = (baseline.denied + current.denied) / (baseline.answered + current.answered)
-    return min(baseline.answered, current.answered) * min(pooled, 1 - pooled) >= MIN_EXPECTED
+def _rest(whole: Finding, parts: Sequence[Finding]) -> float:
+    """By how much the rate of a payer as a whole rises without what its parts add."""
+    new = sum(part.current * part.current_size for part in parts) / whole.current_size
+    old = sum(part.baseline * part.baseline_size for part in parts) / whole.baseline_size
+    return (whole.current - new) - (whole.baseline - old)
 
 
-def _denial_rate(payer: int, baseline: Sample, current: Sample) -> Finding:
-    old, new = baseline.denied / baseline.answered, current.denied / current.answered
-    effect = significance.cohens_h(old, new)
-    return Finding(
-        payer_id=payer,
-        drift_type=DriftEvent.DriftType.DENIAL_RATE,
-        baseline=old,
-        current=new,
-        baseline_size=baseline.answered,
-        current_size=current.answered,
-        effect=effect,
-        p_value=significance.rate_increase((baseline.denied, baseline.answered), (current.denied, current.answered)),
-        severity=_severity(effect / FULL_RATE_EFFECT),
-        matters=new - old >= MIN_RATE_CHANGE,
-    )
-
-
-def _payment_delay(payer: int, baseline: Mapping[int, int], current: Mapping[int, int]) -> Finding:
-    p_value, effect = significance.upward_shift(baseline, current)
-    return Finding(
-        payer_id=payer,
-        drift_type=DriftEvent.DriftType.PAYMENT_DELAY,
-        baseline=significance.median(baseline),
-        current=significance.median(current),
-        baseline_size=sum(baseline.values()),
-        current_size=sum(current.values()),
-        effect=effect,
-        p_value=p_value,
-        severity=_severity(effect / FULL_DELAY_EFFECT),
-        matters=effect >= MIN_DELAY_EFFECT,
-    )
-
-
-def _severity(share: float) -> float:
-    return max(0.0, min(1.0, share))
+@contextmanager
+def _timed(product: str, seconds: dict[str, float]) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[product] = time.perf_counter() - began

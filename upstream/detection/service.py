@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import datetime
-import time
-from collections.abc import Iterator
-
-from django.db.models import Count, Max, Q
-from django.db.models.functions import Coalesce
 
 from telemetry.business.drift import SeverityLevel
 from upstream import alerts, jobs, metrics
-from upstream.detection.comparison import Answer, Finding, Windows, compare
+from upstream.detection.comparison import PRODUCTS, compare
+from upstream.detection.finding import Finding
+from upstream.detection.stored import StoredCounts, last_answer
+from upstream.detection.windows import Windows
 from upstream.ingestion.reader import shorten
 from upstream.ingestion.validation import EARLIEST
-from upstream.models import Claim, Customer, DriftEvent, Job
+from upstream.models import Customer, DriftEvent, Job
 
 KIND = "detect"
 """The kind of job that makes a pass."""
-PRODUCTS = {
-    DriftEvent.DriftType.PAYMENT_DELAY: "DelayGuard",
-    DriftEvent.DriftType.DENIAL_RATE: "DenialScope",
-}
 
 
 def request(customer: Customer, end: datetime.date | None = None, *, hold: bool = False) -> Job:
@@ -42,18 +36,16 @@ def detect(run: jobs.Run) -> None:
     The job's result has the days compared (none without answered claims) and how many events and alerts there are.
     """
     customer, given = run.customer, run.job.arguments["end"]
-    began = time.perf_counter()
-    end = datetime.date.fromisoformat(given) if given else _last_answer(customer)
+    end = datetime.date.fromisoformat(given) if given else last_answer(customer)
     if end is None:
         run.result = {"window_start": None, "window_end": None, "events": 0, "alerts": 0}
         return
     windows = Windows.ending(end)
-    findings = compare(_answers(customer, windows), windows)
-    seconds = time.perf_counter() - began
+    compared = compare(StoredCounts(customer, windows))
     with run.completing():
         # Two passes at once would otherwise each raise the same alert.
         Customer.objects.select_for_update().get(pk=customer.pk)
-        events = [_store(run.job, customer, finding, windows) for finding in findings]
+        events = [_store(run.job, customer, finding, windows) for finding in compared.findings]
         raised = [alerts.raise_for(event) for event in events]
         run.result = {
             "window_start": windows.recent_start.isoformat(),
@@ -61,7 +53,7 @@ def detect(run: jobs.Run) -> None:
             "events": len(events),
             "alerts": sum(alert is not None for alert in raised),
         }
-    for product in PRODUCTS.values():
+    for product, seconds in compared.seconds.items():
         metrics.track_drift_computation(product, seconds)
     for event, alert in zip(events, raised, strict=True):
         _measure(event, customer)
@@ -83,25 +75,6 @@ def last_day(text: str) -> datetime.date:
     return day
 
 
-def _last_answer(customer: Customer) -> datetime.date | None:
-    answered = Claim.objects.filter(customer=customer, paid_date__isnull=False)
-    return answered.aggregate(last=Max("paid_date"))["last"]
-
-
-def _answers(customer: Customer, windows: Windows) -> Iterator[Answer]:
-    # A denial whose day the file does not tell counts on the day of its submission.
-    days = (windows.baseline_start, windows.end)
-    return (
-        Claim.objects.filter(customer=customer)
-        .filter(Q(paid_date__range=days) | Q(paid_date=None, denied=True, submitted_date__range=days))
-        .annotate(answered=Coalesce("paid_date", "submitted_date"))
-        .values_list("payer_id", "submitted_date", "answered", "denied")
-        .annotate(count=Count("pk"))
-        .order_by()
-        .iterator()
-    )
-
-
 def _store(job: Job, customer: Customer, finding: Finding, windows: Windows) -> DriftEvent:
     return DriftEvent.objects.create(
         job=job,
@@ -109,6 +82,7 @@ def _store(job: Job, customer: Customer, finding: Finding, windows: Windows) -> 
         payer_id=finding.payer_id,
         product=PRODUCTS[finding.drift_type],
         drift_type=finding.drift_type,
+        subject=finding.subject,
         severity=finding.severity,
         baseline=finding.baseline,
         current=finding.current,
@@ -125,5 +99,5 @@ def _measure(event: DriftEvent, customer: Customer) -> None:
     metrics.track_drift_event(event.product, event.drift_type, event.severity, customer.code)
     if event.drift_type == DriftEvent.DriftType.PAYMENT_DELAY:
         metrics.track_payment_delay_signal(SeverityLevel.of(event.severity), customer.code)
-    else:
-        metrics.track_denial_signal("rate_change", customer.code)
+    elif event.drift_type == DriftEvent.DriftType.DENIAL_RATE:
+        metrics.track_denial_signal("pattern_shift" if event.subject else "rate_change", customer.code)

@@ -1,23 +1,43 @@
-"""The tests behind a drift event, by the normal approximation.
+"""The tests behind a drift event, and the sizes of the effects.
 
-The standard library suffices: with the sample sizes required here the approximations are close, and
-SciPy would weigh more than the rest of the service together.
+The standard library suffices: these are a few lines each, and SciPy would weigh more than the rest of
+the service together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def rate_increase(baseline: tuple[int, int], current: tuple[int, int]) -> float:
-    """One-sided p-value that a rate has risen, both given as (hits, trials): the pooled two-proportion z-test."""
+    """One-sided p-value that a rate has risen, both given as (hits, trials): Fisher's exact test.
+
+    Exact, so that it holds for rare hits too, where the normal curve does not.
+    """
     (hits, trials), (new_hits, new_trials) = baseline, current
-    pooled = (hits + new_hits) / (trials + new_trials)
-    variance = pooled * (1 - pooled) * (1 / trials + 1 / new_trials)
+    all_hits = hits + new_hits
+    if new_hits * trials > hits * new_trials:
+        return min(1.0, _hypergeometric_tail(new_hits, new_trials, all_hits, trials + new_trials))
+    # The other tail is summed where it is the thin one: its terms fall from the first on.
+    return max(0.0, 1 - _hypergeometric_tail(hits + 1, trials, all_hits, trials + new_trials))
+
+
+def stratified_increase(strata: Iterable[tuple[int, int, int, int]]) -> float:
+    """One-sided p-value that rates have risen, given as (hits, trials, new hits, new trials) a stratum.
+
+    The Mantel-Haenszel test with the continuity correction: like is compared with like, so how many trials
+    each stratum has does not matter.
+    """
+    excess = variance = 0.0
+    for hits, trials, new_hits, new_trials in strata:
+        total, all_hits = trials + new_trials, hits + new_hits
+        if trials and new_trials:
+            excess += new_hits - new_trials * all_hits / total
+            variance += trials * new_trials * all_hits * (total - all_hits) / (total**2 * (total - 1))
     if variance == 0:
         return 1.0
-    return _upper_tail((new_hits / new_trials - hits / trials) / math.sqrt(variance))
+    return _upper_tail((excess - 0.5) / math.sqrt(variance))
 
 
 def cohens_h(baseline: float, current: float) -> float:
@@ -25,32 +45,41 @@ def cohens_h(baseline: float, current: float) -> float:
     return 2 * math.asin(math.sqrt(current)) - 2 * math.asin(math.sqrt(baseline))
 
 
-def upward_shift(baseline: Mapping[int, int], current: Mapping[int, int]) -> tuple[float, float]:
-    """One-sided p-value that values have become larger, and Cliff's delta (-1 to 1), both given as counts by value.
+def upward_shift(baseline: Mapping[int, int], current: Mapping[int, int]) -> float:
+    """One-sided p-value that values have become larger, both given as counts by value.
 
     The Mann-Whitney test with mid-ranks, the correction of the variance for ties, and the continuity correction.
     """
     size, new_size = sum(baseline.values()), sum(current.values())
     total = size + new_size
-    below = 0
-    u = 0.0
-    ties = 0
-    for value in sorted(baseline.keys() | current.keys()):
-        old, new = baseline.get(value, 0), current.get(value, 0)
-        u += new * (below + old / 2)
-        below += old
-        ties += (old + new) ** 3 - (old + new)
-    delta = 2 * u / (size * new_size) - 1
+    ties = sum(
+        (baseline.get(value, 0) + current.get(value, 0)) ** 3 - (baseline.get(value, 0) + current.get(value, 0))
+        for value in baseline.keys() | current.keys()
+    )
     variance = size * new_size / 12 * (total + 1 - ties / (total * (total - 1)))
     if variance <= 0:
-        return 1.0, delta
-    return _upper_tail((u - size * new_size / 2 - 0.5) / math.sqrt(variance)), delta
+        return 1.0
+    above_half = cliffs_delta(baseline, current) * size * new_size / 2
+    return _upper_tail((above_half - 0.5) / math.sqrt(variance))
 
 
-def median(counts: Mapping[int, int]) -> float:
-    """The median of values given as counts by value; at least one."""
+def cliffs_delta(baseline: Mapping[int, float], current: Mapping[int, float]) -> float:
+    """The share of pairs in which the current value is larger less that in which it is smaller, -1 to 1.
+
+    Values are given as counts, or weights, by value. 0.147 counts as small, 0.33 as medium, 0.474 as large.
+    """
+    below = u = 0.0
+    for value in sorted(baseline.keys() | current.keys()):
+        old = baseline.get(value, 0)
+        u += current.get(value, 0) * (below + old / 2)
+        below += old
+    return 2 * u / (sum(baseline.values()) * sum(current.values())) - 1
+
+
+def median(counts: Mapping[int, float]) -> float:
+    """The median of values given as counts, or weights, by value; at least one."""
     total = sum(counts.values())
-    seen, low = 0, None
+    seen, low = 0.0, None
     for value in sorted(counts):
         seen += counts[value]
         if low is None and seen * 2 >= total:
@@ -68,6 +97,24 @@ def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
             break
         rejected[index] = True
     return rejected
+
+
+def _hypergeometric_tail(hits: int, draws: int, all_hits: int, total: int) -> float:
+    """The chance of at least so many hits, which is at least the expected number, in draws without replacement."""
+    if hits > min(draws, all_hits):
+        return 0.0
+    misses = total - all_hits
+    log_term = _log_choose(all_hits, hits) + _log_choose(misses, draws - hits) - _log_choose(total, draws)
+    term = tail = math.exp(log_term)
+    while term > tail * 1e-17:
+        term *= (all_hits - hits) * (draws - hits) / ((hits + 1) * (misses - draws + hits + 1))
+        tail += term
+        hits += 1
+    return tail
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _upper_tail(z: float) -> float:

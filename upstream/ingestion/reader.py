@@ -23,7 +23,9 @@ COLUMNS = (
     "denied",
     "denial_reason",
 )
-"""The columns of a claims file; each once, in any order."""
+"""The columns that every claims file has; each once, in any order."""
+OPTIONAL_COLUMNS = ("adjudicated_code",)
+"""The columns that a claims file may have besides, anywhere among the others."""
 
 MAX_FIELD = 8_192
 """The longest field, in characters."""
@@ -136,15 +138,20 @@ def _next(rows: Iterator[list[str]], lines: _Lines) -> list[str] | None:
 
 def _header(fields: list[str] | None) -> list[str]:
     if fields is None:
-        raise FileRejected(f"the file is empty; line 1 must name the columns {', '.join(COLUMNS)}")
+        raise FileRejected(f"the file is empty; line 1 must name the columns {_valid()}")
     names = [name.strip().lower() for name in fields]
+    known = COLUMNS + OPTIONAL_COLUMNS
     faults = []
     if missing := [name for name in COLUMNS if name not in names]:
         faults.append(f"missing: {', '.join(missing)}")
-    if unknown := [name for name in names if name not in COLUMNS]:
+    if unknown := [name for name in names if name not in known]:
         faults.append(f"not known: {shorten(', '.join(map(repr, unknown)), 200)}")
-    if twice := sorted({name for name in names if name in COLUMNS and names.count(name) > 1}):
+    if twice := sorted({name for name in names if name in known and names.count(name) > 1}):
         faults.append(f"more than once: {', '.join(twice)}")
     if faults:
-        raise FileRejected(f"line 1: wrong header ({'; '.join(faults)}); valid is {','.join(COLUMNS)}")
+        raise FileRejected(f"line 1: wrong header ({'; '.join(faults)}); valid is {_valid()}")
     return names
+
+
+def _valid() -> str:
+    return f"{','.join(COLUMNS)}, and optionally {','.join(OPTIONAL_COLUMNS)}"

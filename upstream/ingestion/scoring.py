@@ -46,7 +46,8 @@ class Tally:
         accuracy: rows whose values are well-formed, in range and refer to what exists, of all rows.
         timeliness: claims submitted within TIMELY_DAYS of the service, of the claims stored; 0 without any.
         consistency: rows that neither contradict themselves (dates out of order, a denial without a
-        reason or with a payment, a payment above the bill) nor repeat a claim, of all rows.
+        reason or with a payment, a payment above the bill, a claim that waits and yet was answered under
+        a code) nor repeat a claim, of all rows.
         """
         return {
             "completeness": self._filled / (self.rows * len(REQUIRED)),

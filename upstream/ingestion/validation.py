@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from upstream.ingestion.reader import COLUMNS, Record, shorten
+from upstream.ingestion.reader import COLUMNS, OPTIONAL_COLUMNS, Record, shorten
 
 EARLIEST = datetime.date(2000, 1, 1)
 REQUIRED = (
@@ -24,10 +24,11 @@ REQUIRED = (
     "denied",
 )
 
+# CPT (five digits, or four and a letter) and HCPCS (a letter and four digits).
+_CODE = re.compile(r"[0-9A-Z][0-9]{3}[0-9A-Z]")
 _FORMATS = {
     "claim_id": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}"), "1 to 64 letters, digits and . _ / -"),
-    # CPT (five digits, or four and a letter) and HCPCS (a letter and four digits).
-    "procedure_code": (re.compile(r"[0-9A-Z][0-9]{3}[0-9A-Z]"), "a CPT or HCPCS code such as 99213 or J1885"),
+    "procedure_code": (_CODE, "a CPT or HCPCS code such as 99213 or J1885"),
     "billed_amount": (re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,2})?"), "an amount such as 125.50"),
     "paid_amount": (re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,2})?"), "an amount such as 125.50, or nothing"),
     "service_date": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "a date such as 2025-01-31"),
@@ -35,6 +36,7 @@ _FORMATS = {
     "paid_date": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "a date such as 2025-01-31, or nothing"),
     "denied": (re.compile(r"true|false|yes|no|1|0", re.IGNORECASE), "true or false"),
     "denial_reason": (re.compile(r"[^\x00-\x1f\x7f]{1,200}"), "up to 200 printable characters, or nothing"),
+    "adjudicated_code": (_CODE, "a CPT or HCPCS code such as 99213 or J1885, or nothing"),
 }
 
 
@@ -87,12 +89,12 @@ def validate(record: Record, customer: str, payers: Mapping[str, int], today: da
     """
     verdict = Verdict()
     if record.broken:
-        verdict.reasons.append(Reason("", Check.FORMAT, record.broken, f"{len(COLUMNS)} columns"))
+        verdict.reasons.append(Reason("", Check.FORMAT, record.broken, "as many columns as the header has"))
         return verdict
     texts = {name: value.strip() for name, value in record.values.items()}
     parsed: dict[str, Any] = {}
-    for name in COLUMNS:
-        text = texts[name]
+    for name in COLUMNS + OPTIONAL_COLUMNS:
+        text = texts.get(name, "")
         if not text:
             if name in REQUIRED:
                 verdict.reasons.append(Reason(name, Check.MISSING, "", "a value"))
@@ -116,6 +118,8 @@ def validate(record: Record, customer: str, payers: Mapping[str, int], today: da
     if not verdict.reasons:
         parsed["payer_id"] = payers[texts["payer"]]
         parsed.setdefault("paid_amount", Decimal(0))
+        if parsed.get("adjudicated_code") == parsed["procedure_code"]:
+            del parsed["adjudicated_code"]
         verdict.claim = parsed
     return verdict
 
@@ -140,6 +144,8 @@ def _relations(parsed: dict[str, Any], texts: Mapping[str, str], verdict: Verdic
         verdict.contradicts = True
     if denied is False and parsed.get("paid_amount") and not texts["paid_date"]:
         verdict.reasons.append(Reason("paid_date", Check.MISSING, "", "the date of a payment"))
+        verdict.contradicts = True
+    if denied is False and texts.get("adjudicated_code") and not texts["paid_date"]:
         verdict.contradicts = True
     if (denied is False and texts["denial_reason"]) or (denied is True and parsed.get("paid_amount")):
         verdict.contradicts = True

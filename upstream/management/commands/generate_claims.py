@@ -1,7 +1,8 @@
-"""`manage.py generate_claims`: a claims file of any size, in which one payer drifts or none."""
+"""`manage.py generate_claims`: a claims file of any size, in which payers drift as told, or none does."""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from upstream import generator
 from upstream.models import Customer, Payer
+
+
+def _planted(text: str) -> tuple[str, generator.Drift]:
+    payer, _, drift = text.partition(":")
+    if payer not in generator.PAYERS or drift not in list(generator.Drift):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not PAYER:DRIFT with a payer of {', '.join(generator.PAYERS)} "
+            f"and a drift of {', '.join(generator.Drift)}"
+        )
+    return payer, generator.Drift(drift)
 
 
 class Command(BaseCommand):
@@ -23,13 +34,25 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, required=True)
         parser.add_argument("--register", action="store_true", help="create the customer and the payers too")
         drift = parser.add_mutually_exclusive_group()
-        drift.add_argument("--drift-payer", default="humana", help=f"one of {', '.join(generator.PAYERS)}")
+        drift.add_argument(
+            "--drift",
+            type=_planted,
+            action="append",
+            metavar="PAYER:DRIFT",
+            help=f"what drifts, as often as wanted: one of {', '.join(generator.PAYERS)}, "
+            f"a colon, and one of {', '.join(generator.Drift)}",
+        )
+        drift.add_argument(
+            "--drift-payer", default="humana", help="short for this payer's payment_delay and denial_rate (humana's)"
+        )
         drift.add_argument("--no-drift", action="store_true", help="no payer drifts")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        drift_payer = None if options["no_drift"] else options["drift_payer"]
+        planted: generator.Planted = options["drift"] or generator.drifting(options["drift_payer"])
+        if options["no_drift"]:
+            planted = ()
         try:
-            rows = generator.claims(options["rows"], options["seed"], options["customer"], drift_payer, options["end"])
+            rows = generator.claims(options["rows"], options["seed"], options["customer"], planted, options["end"])
             with options["out"].open("w", encoding="utf-8", newline="") as out:
                 generator.write(rows, out)
         except ValueError as error:
@@ -40,4 +63,5 @@ class Command(BaseCommand):
             Customer.objects.get_or_create(code=options["customer"], defaults={"name": options["customer"]})
             for code, name in generator.PAYERS.items():
                 Payer.objects.get_or_create(code=code, defaults={"name": name})
-        self.stdout.write(f"{options['out']}: {options['rows']:,} claims, drifting: {drift_payer or 'no payer'}")
+        drifting = ", ".join(sorted(f"{payer} ({drift})" for payer, drift in planted)) or "no payer"
+        self.stdout.write(f"{options['out']}: {options['rows']:,} claims, drifting: {drifting}")
