@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from telemetry.tests.postgres.server import Unavailable, postgres
 from telemetry.tests.servers.harness import get, total
+from upstream.tests.databases import empty_database
 from upstream.tests.service import CUSTOMER, Service, service, wait_until
 
 ROWS = 9000
@@ -47,34 +47,13 @@ REPORTS = "tell([[report.status, len(report.html) > 1000, len(report.csv) > 50] 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service with a customer's claims, and a web worker that keeps this generation's counts."""
-    with database(request.param) as url, service(tmp_path_factory.mktemp("killed"), url) as running:
+    with empty_database(request.param) as url, service(tmp_path_factory.mktemp("killed"), url) as running:
         for code in (CUSTOMER, NEW):
             claims = running.directory / f"{code}.csv"
             running.manage("generate_claims", f"--rows={ROWS}", f"--customer={code}", "--register", f"--out={claims}")
         running.manage("ingest_claims", str(running.directory / f"{CUSTOMER}.csv"), f"--customer={CUSTOMER}")
         assert 200 == get(running.web.port, "/")[0]
         yield running
-
-
-class database:
-    """The URL of an empty database; None for the default, SQLite."""
-
-    def __init__(self, vendor: str) -> None:
-        self._server = postgres() if vendor == "postgresql" else None
-
-    def __enter__(self) -> str | None:
-        if self._server is None:
-            return None
-        try:
-            server = self._server.__enter__()
-        except Unavailable as error:
-            pytest.skip(str(error))
-        server.ask("CREATE DATABASE upstream")
-        return server.url("upstream")
-
-    def __exit__(self, *error: Any) -> None:
-        if self._server is not None:
-            self._server.__exit__(*error)
 
 
 class Killing:
