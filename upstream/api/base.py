@@ -104,7 +104,7 @@ class CustomersOwn(CustomersView, GenericViewSet[Any]):
         if getattr(self, "swagger_fake_view", False):
             # The schema is written for nobody in particular.
             return rows.none()
-        return rows.filter(**{self.owner: self.customer})
+        return rows.filter(**{self.owner: self.customer.pk})
 
     def filter_queryset(self, queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
         if self.action != "list":

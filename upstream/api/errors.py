@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, MethodNotAllowed, NotAuthenticated, NotFound
@@ -43,11 +43,13 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         case MethodNotAllowed():
             view = context["view"]
             message = f"{path} takes {', '.join(view.allowed_methods)}, not {view.request.method}"
-        case APIException() if not isinstance(error, NotFound):
+        case Http404() | NotFound():
+            # Whether it is another customer's is not told.
+            message = f"{path} is not there: the customer has nothing with this id"
+        case APIException():
             message = "; ".join(_messages(error.detail))
         case _:
-            # Which of them exist is not told: an id of another customer is one that does not.
-            message = f"{path} is not there: the customer has nothing with this id"
+            message = str(error)
     answer.data = {"error": message}
     return answer
 

@@ -103,7 +103,7 @@ class TestEndpoint:
         }
 
     def test_the_exposition_is_valid(self) -> None:
-        metrics.track_api_call("claims-upload", "GET", 'quote " backslash \\ é')
+        metrics.track_api_call("batches-list", "GET", 'quote " backslash \\ é')
         text = page()
         assert text.endswith("\n")
         declared = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
@@ -302,7 +302,6 @@ def production(*command: str, **environ: str) -> str:
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "upstream.settings.production",
             "UPSTREAM_SECRET_KEY": "long-enough-and-with-many-different-letters-0123456789-abcdefgh",
-            "UPSTREAM_UPLOAD_TOKEN": "token",
             "UPSTREAM_ALLOWED_HOSTS": "upstream.example.com",
             **environ,
         },

@@ -16,7 +16,6 @@ from upstream.settings import _env
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
     "UPSTREAM_SECRET_KEY": "long-enough-and-with-many-different-letters-0123456789-abcdefgh",
-    "UPSTREAM_UPLOAD_TOKEN": "token",
     "UPSTREAM_ALLOWED_HOSTS": "upstream.example.com",
 }
 
