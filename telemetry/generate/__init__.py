@@ -1,4 +1,4 @@
-"""Projections of the catalogue on paper: the operators' page, the dashboards, and the check of every PromQL in them.
+"""What follows from the catalogue: the operators' page, the dashboards, the business metrics' tests, checked PromQL.
 
-For the development of this project: `promql` and `dashboards` need the extra `dev`.
+For the development of this project: `promql`, `dashboards` and `metric_tests` need the extra `dev`.
 """

@@ -18,6 +18,9 @@ from telemetry.catalogue.request_queries import request_queries_catalogue
 from telemetry.catalogue.short_names import short_names
 from telemetry.spec import Family, Projection
 
+OWN = "telemetry"
+"""The owner of a metric that is declared as the business metrics are, but tells of this package."""
+
 
 class Section(StrEnum):
     """The sections of the page; the values are the names in its markers."""
@@ -37,13 +40,15 @@ class Entry:
     """One family as it is documented.
 
     `values` are all valid values of the labels that have a closed set; `open_values` the longest
-    text and the number of values expected of those that have not. Both, like `owner` and
-    `question`, are known of business families only.
+    text and the budget of those that have not. Both, like `owner`, `unit`, `question` and the
+    `series` of one process, are known of business families only.
     """
 
     family: Family
     owner: str = ""
+    unit: str = ""
     question: str = ""
+    series: int = 0
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     open_values: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -63,9 +68,9 @@ def entries() -> dict[Section, tuple[Entry, ...]]:
             Entry(projection.family)
             for projection in (*model_catalogue().projections, *migration_catalogue().projections)
         ),
-        Section.BUSINESS: tuple(entry for entry in declared if entry.owner != "telemetry"),
+        Section.BUSINESS: tuple(entry for entry in declared if entry.owner != OWN),
         Section.PROCESS: tuple(map(Entry, _families(process))),
-        Section.OWN: (*map(Entry, _families(own)), *(entry for entry in declared if entry.owner == "telemetry")),
+        Section.OWN: (*map(Entry, _families(own)), *(entry for entry in declared if entry.owner == OWN)),
     }
 
 
@@ -74,7 +79,9 @@ def _business(measure: Measure[...]) -> Entry:
     return Entry(
         measure.family,
         measure.owner,
+        measure.unit,
         measure.question,
+        measure.series_budget,
         {label.name: label.values for label in labels if label.values},
         {label.name: (label.length, label.budget) for label in labels if not label.values},
     )

@@ -6,25 +6,29 @@ import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
+from telemetry.business import measures
 from telemetry.errors import SpecError
-from telemetry.generate import dashboards, page, promql
-from telemetry.generate.families import entries
+from telemetry.generate import dashboards, metric_tests, page, promql
+from telemetry.generate.families import OWN, entries
 from telemetry.generate.tables import tables
 
 PAGE = Path("docs/PROMETHEUS_METRICS.md")
 DASHBOARDS = Path("docs/grafana")
+TESTS = Path("upstream/tests/test_metrics_generated.py")
 
 
 def generate(root: Path) -> dict[Path, str]:
     """The text of every generated file of the checkout at `root`, by its path in it.
 
     Raises:
-        SpecError: the page has not the markers that it needs.
+        SpecError: the page has not the markers that it needs, or a metric cannot be called by a name.
         OSError: the page cannot be read.
     """
     sections = entries()
     filled = page.fill((root / PAGE).read_text(encoding="utf-8"), tables(sections))
-    return {PAGE: filled} | {DASHBOARDS / name: text for name, text in dashboards.dashboards(sections).items()}
+    tests = metric_tests.module(measure for measure in measures().values() if measure.owner != OWN)
+    boards = {DASHBOARDS / name: text for name, text in dashboards.dashboards(sections).items()}
+    return {PAGE: filled, TESTS: tests} | boards
 
 
 def differences(root: Path, files: Mapping[Path, str]) -> list[Path]:
@@ -38,6 +42,8 @@ def wrong_expressions(files: Mapping[Path, str]) -> list[str]:
     known = promql.names(itertools.chain(*entries().values()))
     wrong = []
     for path, text in files.items():
+        if path == TESTS:
+            continue
         asked = page.expressions(text) if path == PAGE else dashboards.expressions(text)
         for place, expression in asked:
             try:

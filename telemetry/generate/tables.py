@@ -23,11 +23,15 @@ def tables(sections: Mapping[Section, Sequence[Entry]]) -> dict[str, str]:
 
 
 def families(found: Iterable[Entry]) -> str:
-    """One row a family; owner and question only where all have them."""
+    """One row a family; what a declaration says of it only where all are declared."""
     found = list(found)
     owned = all(entry.question for entry in found)
-    head = ["family", "type", "labels", "buckets", "meaning", *(["owner", "question"] if owned else [])]
-    return _table(head, ([*_row(entry), *([entry.owner, entry.question] if owned else [])] for entry in found))
+    head = ["family", "type", "labels", "buckets", "meaning"]
+    if not owned:
+        return _table(head, map(_row, found))
+    head += ["unit", "series", "owner", "question"]
+    declared = ([f"`{entry.unit}`", f"{entry.series:,}", entry.owner, entry.question] for entry in found)
+    return _table(head, ([*_row(entry), *more] for entry, more in zip(found, declared, strict=True)))
 
 
 def labels(found: Iterable[Entry]) -> str:
@@ -39,8 +43,8 @@ def labels(found: Iterable[Entry]) -> str:
             if values:
                 told = ", ".join(f"`{value}`" for value in values)
             else:
-                longest, expected = entry.open_values[label]
-                told = f"text of up to {longest} characters, about {expected} values"
+                longest, budget = entry.open_values[label]
+                told = f"text of up to {longest} characters, {budget} values"
             uses.setdefault((label, told), []).append(f"`{entry.family.name}`")
     rows = ([f"`{label}`", told, ", ".join(names)] for (label, told), names in sorted(uses.items()))
     return _table(["label", "values", "families"], rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.builders.timeseries import Panel
@@ -13,6 +12,8 @@ from telemetry.generate.families import Entry
 from telemetry.spec import FamilyType
 
 _CUSTOMER = "customer_id"
+_UNITS = {"s": "s", "By": "bytes"}
+"""What Grafana calls the units of the declarations."""
 _CHOSEN = f'{_CUSTOMER}=~"$customer_id"'
 
 
@@ -21,9 +22,12 @@ def build(entries: Iterable[Entry]) -> Dashboard:
     dashboard = board(
         "business", "Upstream / Business", "What the product does for its customers: one panel for each metric."
     ).with_variable(variable(_CUSTOMER, "upstream_api_endpoint_calls_total"))
-    for owner, owned in groupby(entries, lambda entry: entry.owner):
+    owned: dict[str, list[Entry]] = {}
+    for entry in entries:
+        owned.setdefault(entry.owner, []).append(entry)
+    for owner, theirs in owned.items():
         dashboard = dashboard.with_row(Row(owner.capitalize()))
-        for entry in owned:
+        for entry in theirs:
             dashboard = dashboard.with_panel(_panel(entry))
     return dashboard
 
@@ -33,14 +37,14 @@ def _panel(entry: Entry) -> Panel:
     where = _CHOSEN if _CUSTOMER in family.labels else ""
     by = tuple(label for label in family.labels if label != _CUSTOMER) or family.labels
     legend = " ".join(f"{{{{{label}}}}}" for label in by)
-    title = family.help.rstrip(".")
+    title, unit = family.help.rstrip("."), _UNITS.get(entry.unit, "short")
     if family.type is FamilyType.COUNTER:
         counted = last_hour(family.name, *by, where=where)
-        return lines(f"{title}, in an hour", entry.question, "short", (counted, legend))
+        return lines(f"{title}, in an hour", entry.question, unit, (counted, legend))
     if family.type is FamilyType.HISTOGRAM:
         observed = last_hour(f"{family.name}_bucket", *by, "le", where=where)
         queries = ((f"histogram_quantile({part}, {observed})", f"{legend} p{part * 100:g}") for part in (0.5, 0.95))
-        return lines(f"{title}, over an hour", entry.question, "s", *queries)
+        return lines(f"{title}, over an hour", entry.question, unit, *queries)
     chosen = ", ".join(filter(None, (JOB, where)))
     return lines(
         title,

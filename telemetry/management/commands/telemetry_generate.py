@@ -1,4 +1,4 @@
-"""`manage.py telemetry_generate`: write the generated parts of docs/ anew, or compare them."""
+"""`manage.py telemetry_generate`: write what follows from the catalogue and the declarations anew, or compare it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from telemetry.errors import SpecError
 class Command(BaseCommand):
     """Works on a checkout of this project, with the extra `dev` installed."""
 
-    help = "Writes the tables of docs/PROMETHEUS_METRICS.md and the dashboards of docs/grafana from the catalogue."
+    help = (
+        "Writes the tables of docs/PROMETHEUS_METRICS.md, the dashboards of docs/grafana and the tests of the business "
+        "metrics from the catalogue."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry.business import _declare, register_all
+from telemetry.business import DROPPED, _declare, register_all
 
 FAMILIES: dict[str, tuple[Any, ...]] = {
     "upstream_alert_created_total": ("counter", "product severity customer_id"),
@@ -43,6 +44,16 @@ FAMILIES: dict[str, tuple[Any, ...]] = {
 """The contract with the operators: name, type, labels, buckets."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A family with one series: its type, labels and value; of a histogram the sum, and its buckets by their bounds."""
+
+    type: str
+    labels: dict[str, str]
+    value: float
+    buckets: dict[str, float] = field(default_factory=dict)
+
+
 class Scrape:
     """What a scrape shows: families by their full name, samples by name and labels."""
 
@@ -63,6 +74,22 @@ class Scrape:
             (sample.name, frozenset(sample.labels.items())): sample.value
             for family in self.families().values()
             for sample in family.samples
+        }
+
+    def read(self, name: str) -> Shown:
+        """A family that has one series."""
+        family = self.families()[name]
+        samples = {sample.name.removeprefix(name): sample for sample in family.samples}
+        buckets = {each.labels["le"]: each.value for each in family.samples if each.name == f"{name}_bucket"}
+        value = samples["_sum" if buckets else ""]
+        assert len(family.samples) == (len(buckets) + 2 if buckets else 1)
+        return Shown(family.type, value.labels, value.value, buckets)
+
+    def dropped(self) -> dict[tuple[str, str], float]:
+        """The measurements dropped, by family and reason; nothing else may have been recorded."""
+        assert {DROPPED.family.name} >= self.families().keys()
+        return {
+            (dict(labels)["family"], dict(labels)["reason"]): value for (_, labels), value in self.samples().items()
         }
 
     def value(self, name: str, **labels: str) -> float | None:

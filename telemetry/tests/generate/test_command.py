@@ -21,6 +21,8 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
     shutil.copytree(CHECKOUT / files.DASHBOARDS, tmp_path / files.DASHBOARDS)
     shutil.copy(CHECKOUT / files.PAGE, tmp_path / files.PAGE)
+    (tmp_path / files.TESTS).parent.mkdir(parents=True)
+    shutil.copy(CHECKOUT / files.TESTS, tmp_path / files.TESTS)
     return tmp_path
 
 
@@ -47,6 +49,14 @@ class TestCheck:
     def test_a_dashboard(self, checkout: Path) -> None:
         replace(checkout / SERVICE, "http_server_active_requests", "http_server_idle_requests")
         assert "docs/grafana/service.json differs from the catalogue; run telemetry_generate" == complaint(checkout)
+
+    def test_a_test_of_a_metric(self, checkout: Path) -> None:
+        replace(checkout / files.TESTS, "ALERT_CREATED.add(\n            3,", "ALERT_CREATED.add(\n            4,")
+        assert f"{files.TESTS} differs from the catalogue; run telemetry_generate" == complaint(checkout)
+
+    def test_tests_that_are_missing(self, checkout: Path) -> None:
+        (checkout / files.TESTS).unlink()
+        assert f"{files.TESTS} differs from the catalogue; run telemetry_generate" == complaint(checkout)
 
     def test_a_dashboard_that_is_missing_and_one_too_many(self, checkout: Path) -> None:
         (checkout / SERVICE).rename(checkout / files.DASHBOARDS / "other.json")
