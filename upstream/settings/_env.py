@@ -19,7 +19,8 @@ FORMS = (
 SQLITE_OPTIONS = {
     # Without IMMEDIATE a transaction that reads first fails at once, not after `timeout`, when another writes.
     "transaction_mode": "IMMEDIATE",
-    "timeout": 30,
+    # SQLite has one writer, and the ingestion of a large file is one transaction: others wait for its end.
+    "timeout": 120,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
 _SCHEMES = ("postgres", "postgresql", "pgsql", "sqlite")

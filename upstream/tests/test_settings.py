@@ -76,7 +76,7 @@ class TestDatabaseUrl:
         connection: Any = ConnectionHandler({"default": _env.database(tmp_path / "x.sqlite3", {})})["default"]
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             assert ("wal",) == cursor.execute("PRAGMA journal_mode").fetchone()
-            assert (30_000,) == cursor.execute("PRAGMA busy_timeout").fetchone()
+            assert (120_000,) == cursor.execute("PRAGMA busy_timeout").fetchone()
         assert "IMMEDIATE" == connection.transaction_mode
         connection.close()
 

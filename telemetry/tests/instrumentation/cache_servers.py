@@ -46,11 +46,11 @@ def missing(name: str) -> str:
 
 
 @contextlib.contextmanager
-def cache_server(name: str) -> Iterator[CacheServer]:
+def cache_server(name: str, port: int = 0) -> Iterator[CacheServer]:
     """`redis-server` or `memcached`, as long as the block runs; the test is skipped where it is not installed."""
     if missing(name):
         pytest.skip(missing(name))
-    port = free_port()
+    port = port or free_port()
     command = [name, *_COMMANDS[name], str(port)]
     if name == "memcached" and os.getuid() == 0:
         command += ["-u", "nobody"]
