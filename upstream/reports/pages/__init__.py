@@ -1,0 +1,1 @@
+"""What the reports say of what was measured: sentences, charts, tables."""
