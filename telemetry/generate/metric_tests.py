@@ -6,7 +6,6 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 
-from prometheus_client.utils import floatToGoString
 from ruff.__main__ import find_ruff_bin  # type: ignore[import-untyped]
 
 from telemetry.business import Measure, Reason
@@ -67,12 +66,11 @@ def _class(measure: Measure[...]) -> str:
     fitting = {label.name: _fitting(label) for label in measure.labels.values()}
     value, buckets = _value(measure)
     shown = {label.name: (label.values or ("some"[: label.length],))[0] for label in measure.labels.values()}
-    rest = f", {buckets!r}" if buckets else ""
     lines = [
         f"class Test{name}:",
         "    def test_is_shown_as_declared(self, page: Scrape) -> None:",
         f"        {_call(measure, value, fitting)}",
-        f"        shown = Shown({measure.type.value!r}, {shown!r}, {value}{rest})",
+        f"        shown = Shown({measure.type.value!r}, {shown!r}, {value}{buckets})",
         f"        assert shown == page.read({measure.family.name!r})",
     ]
     for label in measure.labels.values():
@@ -111,14 +109,14 @@ def _outside(label: Label) -> str:
     return repr(text)
 
 
-def _value(measure: Measure[...]) -> tuple[str, dict[str, int]]:
-    """What is recorded, and how many observations the buckets show then, each with those below it."""
+def _value(measure: Measure[...]) -> tuple[str, str]:
+    """What is recorded, and what the buckets show then, each with what is below it."""
     edges = measure.family.buckets
     if not edges:
-        return ("3" if measure.type is FamilyType.COUNTER else "0.5"), {}
+        return ("3" if measure.type is FamilyType.COUNTER else "0.5"), ""
     value = edges[min(1, len(edges) - 1)]
-    bounds = {edge: floatToGoString(edge) for edge in (*edges, float("inf"))}  # type: ignore[no-untyped-call]
-    return f"{value:.12g}", {text: int(value <= edge) for edge, text in bounds.items()}
+    counts = (f"{edge:.12g}: {int(value <= edge)}" for edge in edges)
+    return f"{value:.12g}", f', {{{", ".join(counts)}, float("inf"): 1}}'
 
 
 def _formatted(source: str) -> str:

@@ -156,7 +156,7 @@ class TestUpstreamAlertProcessingSeconds:
             "histogram",
             {"product": "DriftWatch"},
             0.5,
-            {"0.1": 0, "0.5": 1, "1.0": 1, "2.0": 1, "5.0": 1, "10.0": 1, "30.0": 1, "60.0": 1, "+Inf": 1},
+            {0.1: 0, 0.5: 1, 1: 1, 2: 1, 5: 1, 10: 1, 30: 1, 60: 1, float("inf"): 1},
         )
         assert shown == page.read("upstream_alert_processing_seconds")
 
@@ -278,7 +278,7 @@ class TestUpstreamDriftComputationSeconds:
             "histogram",
             {"product": "DriftWatch"},
             5,
-            {"1.0": 0, "5.0": 1, "10.0": 1, "30.0": 1, "60.0": 1, "120.0": 1, "300.0": 1, "600.0": 1, "+Inf": 1},
+            {1: 0, 5: 1, 10: 1, 30: 1, 60: 1, 120: 1, 300: 1, 600: 1, float("inf"): 1},
         )
         assert shown == page.read("upstream_drift_computation_seconds")
 
@@ -397,7 +397,7 @@ class TestUpstreamBackgroundJobDurationSeconds:
             "histogram",
             {"job_type": "drift_detection"},
             5,
-            {"1.0": 0, "5.0": 1, "30.0": 1, "60.0": 1, "300.0": 1, "600.0": 1, "1800.0": 1, "3600.0": 1, "+Inf": 1},
+            {1: 0, 5: 1, 30: 1, 60: 1, 300: 1, 600: 1, 1800: 1, 3600: 1, float("inf"): 1},
         )
         assert shown == page.read("upstream_background_job_duration_seconds")
 
@@ -489,7 +489,7 @@ class TestUpstreamIngestionProcessingSeconds:
             "histogram",
             {"customer_id": "some"},
             1,
-            {"0.5": 0, "1.0": 1, "5.0": 1, "10.0": 1, "30.0": 1, "60.0": 1, "120.0": 1, "300.0": 1, "+Inf": 1},
+            {0.5: 0, 1: 1, 5: 1, 10: 1, 30: 1, 60: 1, 120: 1, 300: 1, float("inf"): 1},
         )
         assert shown == page.read("upstream_ingestion_processing_seconds")
 
@@ -544,7 +544,7 @@ class TestUpstreamReportGenerationSeconds:
             "histogram",
             {"report_type": "drift_summary"},
             5,
-            {"1.0": 0, "5.0": 1, "10.0": 1, "30.0": 1, "60.0": 1, "120.0": 1, "300.0": 1, "600.0": 1, "+Inf": 1},
+            {1: 0, 5: 1, 10: 1, 30: 1, 60: 1, 120: 1, 300: 1, 600: 1, float("inf"): 1},
         )
         assert shown == page.read("upstream_report_generation_seconds")
 

@@ -51,7 +51,7 @@ class Shown:
     type: str
     labels: dict[str, str]
     value: float
-    buckets: dict[str, float] = field(default_factory=dict)
+    buckets: dict[float, float] = field(default_factory=dict)
 
 
 class Scrape:
@@ -80,7 +80,7 @@ class Scrape:
         """A family that has one series."""
         family = self.families()[name]
         samples = {sample.name.removeprefix(name): sample for sample in family.samples}
-        buckets = {each.labels["le"]: each.value for each in family.samples if each.name == f"{name}_bucket"}
+        buckets = {float(each.labels["le"]): each.value for each in family.samples if each.name == f"{name}_bucket"}
         value = samples["_sum" if buckets else ""]
         assert len(family.samples) == (len(buckets) + 2 if buckets else 1)
         return Shown(family.type, value.labels, value.value, buckets)
