@@ -90,7 +90,7 @@ def give_up(job: Job) -> None:
     )
     if not alert.deliveries.exclude(status=AlertDelivery.Status.FAILED).exists():
         Alert.objects.filter(pk=alert.pk).update(status=Alert.Status.FAILED)
-    if job.error_type == Gone.__name__:
+    if delivery.channel_id is not None and job.error_type == Gone.__name__:
         AlertChannel.objects.filter(pk=delivery.channel_id).update(active=False)
     labels = (delivery.alert.event.product, delivery.channel_type, job.error_type, delivery.alert.customer.code)
     transaction.on_commit(lambda: metrics.track_alert_failed(*labels))

@@ -99,9 +99,6 @@ def _check(url: str) -> None:
 
 def _check_address(host: str, text: str) -> None:
     address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address):
-        # To connect to it is to connect to the IPv4 address in it.
-        address = address.ipv4_mapped or address
     is_public = address.is_global and not address.is_multicast and not getattr(address, "is_site_local", False)
     if is_public or settings.UPSTREAM_WEBHOOK_ALLOW_PRIVATE:
         return

@@ -8,8 +8,6 @@ from upstream.alerts import http
 from upstream.models import AlertDelivery
 
 _HEADER_LENGTH = 150
-# Slack takes 3,000, but escaping makes up to five characters of one.
-_SECTION_LENGTH = 600
 
 
 def send(delivery: AlertDelivery) -> None:
@@ -31,7 +29,7 @@ def payload(delivery: AlertDelivery) -> bytes:
         "text": _escaped(alert.title),
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": alert.title[:_HEADER_LENGTH], "emoji": False}},
-            {"type": "section", "text": {"type": "mrkdwn", "text": _escaped(alert.body[:_SECTION_LENGTH])}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": _escaped(alert.body)}},
             {"type": "context", "elements": [{"type": "mrkdwn", "text": _escaped(small)}]},
         ],
     }

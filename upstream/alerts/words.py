@@ -27,7 +27,8 @@ def _title(event: DriftEvent) -> str:
         case DriftEvent.DriftType.PAYMENT_DELAY:
             return f"{payer} pays later{on_code}: median {days}"
         case DriftEvent.DriftType.ADJUSTMENT_PATTERN:
-            return f"{payer} adjusts {more} claims{on_code}: {shares}"
+            less = "more" if event.current >= event.baseline else "less"
+            return f"{payer} leaves {less} of the bill unpaid{on_code}: mean {shares}"
         case DriftEvent.DriftType.CODE_MAPPING_CHANGE:
             return f"{payer} answers {more} claims{on_code} under another code: {shares}"
         case DriftEvent.DriftType.AR_AGING:
@@ -36,15 +37,15 @@ def _title(event: DriftEvent) -> str:
 
 def _compared(event: DriftEvent) -> str:
     payer = event.payer.name
-    claims = (
-        f"claims that waited for {payer}"
-        if event.drift_type == DriftEvent.DriftType.AR_AGING
-        else f"claims that {payer} answered"
-    )
-    return (
-        f"{event.product} compared the {claims} from {event.window_start} to {event.window_end} "
-        f"({event.current_size:,}) with the {event.baseline_size:,} before."
-    )
+    if event.drift_type == DriftEvent.DriftType.AR_AGING:
+        days = (event.window_end - event.window_start).days + 1
+        # Where answers are on file only up to an earlier day, that day is meant.
+        now = f"claims that waited for {payer} up to {event.window_end} ({event.current_size:,})"
+        then = f"those that waited {days} days earlier ({event.baseline_size:,}), age by age"
+    else:
+        now = f"claims that {payer} answered from {event.window_start} to {event.window_end} ({event.current_size:,})"
+        then = f"the {event.baseline_size:,} before"
+    return f"{event.product} compared the {now} with {then}."
 
 
 def _measured(event: DriftEvent) -> str:

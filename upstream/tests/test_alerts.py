@@ -88,8 +88,14 @@ class TestWords:
             ("denial_rate", "", 0.3, 0.08, "Aetna denies fewer claims: 30.0% to 8.0%"),
             ("payment_delay", "", 20, 32.5, "Aetna pays later: median 20 to 32.5 days"),
             ("payment_delay", "99213", 20, 30, "Aetna pays later on procedure 99213: median 20 to 30 days"),
-            ("adjustment_pattern", "", 0.1, 0.2, "Aetna adjusts more claims: 10.0% to 20.0%"),
-            ("adjustment_pattern", "99213", 0.2, 0.1, "Aetna adjusts fewer claims on procedure 99213: 20.0% to 10.0%"),
+            ("adjustment_pattern", "", 0.1, 0.2, "Aetna leaves more of the bill unpaid: mean 10.0% to 20.0%"),
+            (
+                "adjustment_pattern",
+                "99213",
+                0.2,
+                0.1,
+                "Aetna leaves less of the bill unpaid on procedure 99213: mean 20.0% to 10.0%",
+            ),
             ("code_mapping_change", "", 0, 0.05, "Aetna answers more claims under another code: 0.0% to 5.0%"),
             (
                 "code_mapping_change",
@@ -116,14 +122,21 @@ class TestWords:
         assert title == alert.title
 
     @pytest.mark.parametrize(
-        ("drift_type", "claims"),
-        [("denial_rate", "claims that Aetna answered"), ("ar_aging", "claims that waited for Aetna")],
+        ("drift_type", "compared"),
+        [
+            ("denial_rate", "claims that Aetna answered from 2025-06-01 to 2025-06-30 (400) with the 1,000 before."),
+            (
+                "ar_aging",
+                "claims that waited for Aetna up to 2025-06-30 (400) "
+                "with those that waited 30 days earlier (1,000), age by age.",
+            ),
+        ],
     )
-    def test_body(self, customer: Customer, payers: list[Payer], drift_type: str, claims: str) -> None:
+    def test_body(self, customer: Customer, payers: list[Payer], drift_type: str, compared: str) -> None:
         assert (
-            f"DenialScope compared the {claims} from 2025-06-01 to 2025-06-30 (400) with the 1,000 before.\n"
-            "Severity 0.75, effect size 0.58, p = 1e-20.\n"
-        ) == raised(customer, payers[0], drift_type=drift_type).body
+            f"DenialScope compared the {compared}\nSeverity 0.75, effect size 0.58, p = 1e-20.\n"
+            == raised(customer, payers[0], drift_type=drift_type).body
+        )
 
     def test_title_is_one_line_that_fits(self, customer: Customer, payers: list[Payer]) -> None:
         payers[0].name = "A\r\nBcc: everybody@example.com"

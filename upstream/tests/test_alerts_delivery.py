@@ -18,7 +18,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from upstream import alerts, jobs
-from upstream.alerts import deliveries
 from upstream.models import Alert, AlertChannel, AlertDelivery, Customer, Job, Payer
 from upstream.tests.conftest import Calls, named, work
 from upstream.tests.receiver import HANG_UP, SILENCE, Answer, receiver
@@ -245,7 +244,7 @@ class TestRetry:
             raise KeyboardInterrupt
 
         seen: list[tuple[int, str]] = []
-        monkeypatch.setattr(deliveries.mail, "send", die)
+        monkeypatch.setattr("upstream.alerts.mail.send", die)
         raised(customer, payers[0])
         with pytest.raises(KeyboardInterrupt):
             work()

@@ -17,6 +17,8 @@ from upstream.tests.conftest import Calls, named, work
 from upstream.tests.receiver import Received, receiver
 from upstream.tests.test_alerts import raised
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 KEY = b"secret of mercy"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
