@@ -7,16 +7,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from telemetry.business import _declare, measures
 from telemetry.errors import SpecError
 from telemetry.generate import files, page
+from telemetry.tests.business.harness import Shown, scrape
 from telemetry.tests.prometheus.server import binary
 from telemetry.tests.servers.harness import CHECKOUT
 
 TEXT = (CHECKOUT / files.PAGE).read_text()
+PYTHON = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 YAML = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 _SHOWN = """
@@ -79,7 +83,7 @@ class TestExpressions:
 
     def test_are_on_the_page(self) -> None:
         assert len(list(page.expressions(TEXT))) > 50
-        assert TEXT.count("```promql\n") * 2 + TEXT.count("```yaml\n") * 2 == TEXT.count("```")
+        assert TEXT.count("```") == 2 * sum(TEXT.count(f"```{language}\n") for language in ("promql", "yaml", "python"))
 
 
 class TestCompleteness:
@@ -114,3 +118,17 @@ class TestConfigurations:
         assert "monitoring.coreos.com/v1" == monitor["apiVersion"]
         assert [{"port": "http", "path": "/metrics", "interval": "15s"}] == monitor["spec"]["endpoints"]
         assert {"app": "django-upstream"} == monitor["spec"]["selector"]["matchLabels"]
+
+
+class TestAddAMetric:
+    def test_the_example_declares_and_records(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_declare, "_measures", {_declare.DROPPED.name: _declare.DROPPED})
+        declaration, calls = PYTHON
+        names: dict[str, Any] = {"__name__": "example"}
+        exec(declaration, names)
+        assert {"upstream_export_fetched", "upstream_export_bytes"} < measures().keys()
+        with scrape() as page:
+            exec(calls, names)
+            labels = {"product": "DriftWatch", "layout": "csv", "campaign": "spring", "customer_id": "mercy"}
+            assert Shown("counter", labels, 1) == page.read("upstream_export_fetched_total")
+            assert 52_000 == page.read("upstream_export_bytes").value
