@@ -8,6 +8,7 @@ the lease has been lost. What a broker loses, and what a killed process leaves, 
 from upstream.jobs.attempt import AttemptFailed, LeaseLost, Run, attempt, run_now
 from upstream.jobs.queue import enqueue, send
 from upstream.jobs.registry import Kind, kind, kind_of, kinds
+from upstream.jobs.retry import retry
 from upstream.jobs.sweeper import WORKER_LOST, sweep
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "kind",
     "kind_of",
     "kinds",
+    "retry",
     "run_now",
     "send",
     "sweep",
