@@ -26,12 +26,7 @@ def examine(payers: Mapping[int, tuple[Snapshot, Snapshot]], days_later: Mapping
     with those of their age; they make the two days more alike, and a false alarm less likely.
     """
     for payer, (before, now) in sorted(payers.items()):
-        later = days_later.get(payer, 0)
-        strata = {
-            age: (*reversed(before[age - later]), *reversed(pair))
-            for age, pair in now.items()
-            if before.get(age - later, (0, 0))[0]
-        }
+        strata = _by_age(before, now, days_later.get(payer, 0))
         expected = {age: hits / trials * new_trials for age, (hits, trials, _, new_trials) in strata.items()}
         open_now = {age: hits for age, (_, _, hits, _) in strata.items()}
         open_before = sum(hits for hits, _, _, _ in strata.values())
@@ -50,3 +45,13 @@ def examine(payers: Mapping[int, tuple[Snapshot, Snapshot]], days_later: Mapping
             severity=severity(effect / FULL_EFFECT),
             matters=effect >= MIN_SHIFT_EFFECT,
         )
+
+
+def _by_age(before: Snapshot, now: Snapshot, later: int) -> dict[int, tuple[int, int, int, int]]:
+    """Open and submitted claims before and now, by the age now; of those so much younger before."""
+    strata = {}
+    for age, (new_submitted, new_open) in sorted(now.items()):
+        submitted, still_open = before.get(age - later, (0, 0))
+        if submitted:
+            strata[age] = (still_open, submitted, new_open, new_submitted)
+    return strata

@@ -6,6 +6,7 @@ import datetime
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import BigIntegerField, Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet, Window
 from django.db.models.functions import Cast, Coalesce, Round, RowNumber
@@ -120,7 +121,7 @@ class StoredCounts:
     def _paid(self) -> QuerySet[Claim]:
         return self._answered().filter(denied=False)
 
-    def _pairs(self, claims: QuerySet[Claim], *by: str) -> QuerySet[Claim, tuple]:
+    def _pairs(self, claims: QuerySet[Claim], *by: str) -> QuerySet[Claim, Any]:
         """Tuples of what the claims are counted by, and their numbers in the baseline and in the recent window."""
         return (
             claims.values_list(*by)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from upstream.ingestion.reader import COLUMNS, FileRejected, read
+from upstream.ingestion.reader import COLUMNS, OPTIONAL_COLUMNS, FileRejected, read
 from upstream.tests.conftest import line, stream
 
 HEADER = ",".join(COLUMNS)
@@ -53,6 +53,12 @@ class TestRecords:
         (record,) = read(io.BytesIO(f"{','.join(names)}\n{','.join(names)}\n".encode()))
         assert {name: name for name in COLUMNS} == record.values
 
+    @pytest.mark.parametrize("place", [0, 5, len(COLUMNS)])
+    def test_optional_column_anywhere(self, place: int) -> None:
+        names = [*COLUMNS[:place], *OPTIONAL_COLUMNS, *COLUMNS[place:]]
+        (record,) = read(io.BytesIO(f"{','.join(names).title()}\n{','.join(names)}\n".encode()))
+        assert {name: name for name in names} == record.values
+
     @pytest.mark.parametrize(("row", "count"), [("mercy,aetna", 2), (line() + ",x", 12)])
     def test_row_with_other_columns_is_broken(self, row: str, count: int) -> None:
         broken, good = read(stream(row, line()))
@@ -64,11 +70,15 @@ class TestRefusedFile:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"", "the file is empty; line 1 must name the columns customer, payer"),
+            (b"", f"the file is empty; line 1 must name the columns {HEADER}, and optionally adjudicated_code"),
             (f"{HEADER}\n".encode(), "the file holds no row below its header"),
-            (HEADER.replace("payer,", "").encode(), "line 1: wrong header (missing: payer); valid is customer,payer"),
+            (
+                HEADER.replace("payer,", "").encode(),
+                f"line 1: wrong header (missing: payer); valid is {HEADER}, and optionally adjudicated_code",
+            ),
             (f"{HEADER},colour\n".encode(), "line 1: wrong header (not known: 'colour')"),
             (f"{HEADER},payer\n".encode(), "line 1: wrong header (more than once: payer)"),
+            (f"adjudicated_code,{HEADER},adjudicated_code\n".encode(), "header (more than once: adjudicated_code)"),
             (HEADER.replace(",", ";").encode(), "line 1: wrong header (missing: customer"),
             (f"{HEADER}\n{line()}\n".encode("utf-16"), "line 1: byte 0xff at position 1 is not UTF-8"),
             (f"{HEADER}\n{line()}\n{line(payer=GERMAN)}\n".encode("latin-1"), "line 3: byte 0xe4 at position 10"),

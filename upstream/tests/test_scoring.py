@@ -36,6 +36,9 @@ class TestScores:
             ({"submitted_date": "2025-02-02", "paid_date": "2025-02-03"}, {"timeliness": 0.75}),
             ({"submitted_date": "2025-02-01", "paid_date": "2025-02-03"}, {}),
             ({"denial_reason": "not covered"}, {"consistency": 0.75}),
+            ({"adjudicated_code": "99212"}, {}),
+            ({"adjudicated_code": "99212", "paid_amount": "", "paid_date": ""}, {"consistency": 0.75}),
+            ({"adjudicated_code": "?"}, {"accuracy": 0.75}),
             ({"paid_date": "2025-01-04"}, {"accuracy": 0.75, "consistency": 0.75}),
         ],
     )

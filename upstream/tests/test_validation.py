@@ -53,6 +53,21 @@ class TestGoodRow:
     def test_variants_are_accepted(self, changes: dict[str, str]) -> None:
         assert [] == judge(**changes).reasons
 
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({"adjudicated_code": "99212"}, "99212"),
+            ({"adjudicated_code": " J3490 "}, "J3490"),
+            ({**DENIED, "adjudicated_code": "99212"}, "99212"),
+            ({"adjudicated_code": "99213"}, None),
+            ({"adjudicated_code": ""}, None),
+            ({}, None),
+        ],
+    )
+    def test_adjudicated_code_is_kept_where_it_is_another(self, changes: dict[str, str], expected: str | None) -> None:
+        verdict = judge(**changes)
+        assert ([], expected) == (verdict.reasons, verdict.claim.get("adjudicated_code"))
+
     def test_denied_without_amount_was_paid_nothing(self) -> None:
         assert Decimal(0) == judge(**DENIED, paid_date="").claim["paid_amount"]
 
@@ -74,6 +89,8 @@ class TestRefusedRow:
             ({"claim_id": "a\0b"}, "claim_id", "invalid_format"),
             ({"procedure_code": "9921"}, "procedure_code", "invalid_format"),
             ({"procedure_code": "99213\n"[:-1] + "٣"}, "procedure_code", "invalid_format"),
+            ({"adjudicated_code": "9921"}, "adjudicated_code", "invalid_format"),
+            ({"adjudicated_code": "none"}, "adjudicated_code", "invalid_format"),
             ({"billed_amount": "1e3"}, "billed_amount", "invalid_format"),
             ({"billed_amount": "NaN"}, "billed_amount", "invalid_format"),
             ({"billed_amount": "$10"}, "billed_amount", "invalid_format"),
@@ -120,6 +137,7 @@ class TestRefusedRow:
     def test_broken_row_is_refused_whole(self) -> None:
         verdict = validate(Record(2, {"customer": "mercy"}, "1 columns"), "mercy", {}, TODAY)
         assert [("", "invalid_format")] == faults(verdict)
+        assert "as many columns as the header has" == verdict.reasons[0].valid
 
 
 class TestContradiction:
@@ -134,11 +152,24 @@ class TestContradiction:
             {"paid_date": "2025-01-04"},
             {"paid_date": ""},
             {"paid_amount": ""},
+            {**WAITING, "adjudicated_code": "99212"},
         ],
     )
     def test_is_noticed(self, changes: dict[str, str]) -> None:
         assert judge(**changes).contradicts
 
-    @pytest.mark.parametrize("changes", [{}, DENIED, WAITING, {"payer": "nobody"}, {"service_date": "1999-01-01"}])
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {},
+            DENIED,
+            WAITING,
+            {"payer": "nobody"},
+            {"service_date": "1999-01-01"},
+            {"adjudicated_code": "99212"},
+            {**DENIED, "paid_date": "", "adjudicated_code": "99212"},
+            {**WAITING, "adjudicated_code": ""},
+        ],
+    )
     def test_is_not_seen_where_there_is_none(self, changes: dict[str, str]) -> None:
         assert not judge(**changes).contradicts
