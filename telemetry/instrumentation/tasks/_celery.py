@@ -60,6 +60,7 @@ class CeleryTasks:
         self._running = running
         self._ending = ending
         self._ran = False
+        self._killed: object = None
         # Several may record the same run, as in tests.
         self._attribute = f"_telemetry_run_{id(self):x}"
         self._receivers = {
@@ -134,9 +135,13 @@ class CeleryTasks:
             exception = exception.exc
         self._record.ended(run, outcome, name_of(exception) if _is(exception, BaseException) else "")
 
-    def _failure(self, sender: Any, *, exception: Any = None, **_: object) -> None:
+    def _failure(self, sender: Any, *, task_id: object = None, exception: Any = None, **_: object) -> None:
         # The same types may end a run by itself, which asks another one for its result.
-        if _is(exception, *_BY_PARENT) and self._attribute not in sender.request.__dict__:
+        if not _is(exception, *_BY_PARENT) or self._attribute in sender.request.__dict__:
+            return
+        # Of a hard time limit Celery tells twice, one right after the other.
+        if task_id is None or task_id != self._killed:
+            self._killed = task_id
             self._record.killed(CELERY, sender.name, name_of(exception))
 
     def _revoked(
