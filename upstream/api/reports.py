@@ -17,7 +17,6 @@ from upstream import reports
 from upstream.api import report_content
 from upstream.api.base import CustomersOwn, Filters
 from upstream.api.errors import ErrorSerializer, Refused
-from upstream.ingestion.validation import EARLIEST
 from upstream.models import Report
 
 
@@ -28,14 +27,6 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         model = Report
         fields = ("id", "report_type", "start", "end", "status", "error", "created_at", "finished_at")
         read_only_fields = ("status", "error", "finished_at")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        start, end = attrs["start"], attrs["end"]
-        if start < EARLIEST:
-            raise serializers.ValidationError({"start": f"{start} is before {EARLIEST}, where claims begin"})
-        if end < start:
-            raise serializers.ValidationError({"end": f"{end} is before the first day, {start}"})
-        return attrs
 
 
 class ReportFilters(Filters):
@@ -58,7 +49,10 @@ class ReportView(ListModelMixin, RetrieveModelMixin, CustomersOwn):
         """Ask for a report; a job writes it."""
         wanted = ReportSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        report = reports.request(self.customer, **wanted.validated_data)
+        try:
+            report = reports.request(self.customer, **wanted.validated_data)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
         return Response(ReportSerializer(report).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR, 409: ErrorSerializer})

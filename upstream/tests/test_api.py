@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from upstream import generator, ingestion, reports
+from upstream import generator, ingestion
 from upstream.api.report_content import POLICY
 from upstream.models import Alert, Customer, DriftEvent, Job, Payer, Report
-from upstream.tests.conftest import work
+from upstream.tests.conftest import line, stream, work
 from upstream.tests.programs import API, program, results
 
 TODAY = datetime.date(2025, 6, 30)
@@ -164,27 +164,37 @@ class TestAlerts:
 
 
 class TestReports:
-    def test_one_that_is_asked_for(self, web: Client, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-        def asked(owner: Customer, report_type: str, start: datetime.date, end: datetime.date) -> Report:
-            return report(owner, report_type=report_type, start=start, end=end)
-
-        monkeypatch.setattr(reports, "request", asked)
-        body = {"report_type": "denial_analysis", "start": "2025-06-01", "end": "2025-06-30"}
+    def test_one_that_is_asked_for(self, web: Client, customer: Customer, payers: list[Payer]) -> None:
+        denied = {"denied": "true", "paid_amount": "", "denial_reason": "not covered"}
+        lines = [line(claim_id=f"C-{each}", **({} if each % 4 else denied)) for each in range(40)]
+        ingestion.ingest_now(customer, stream(*lines), "claims.csv")
+        body = {"report_type": "denial_analysis", "start": "2025-01-01", "end": "2025-01-31"}
         answer = web.post(f"{API}reports/", body, content_type="application/json")
         made = Report.objects.get()
         assert 202 == answer.status_code
         assert {"id": made.pk, **body, "status": "pending", "error": "", "finished_at": None} == {
             name: value for name, value in answer.json().items() if name != "created_at"
         }
-        assert answer.json() == web.get(f"{API}reports/{made.pk}/").json()
+        work()
+        assert "completed" == web.get(f"{API}reports/{made.pk}/").json()["status"]
+        page = web.get(f"{API}reports/{made.pk}/html/").content.decode()
+        assert (True, True) == ("<svg" in page, "Mercy West" in page)
+        assert "aetna" in web.get(f"{API}reports/{made.pk}/csv/").content.decode().lower()
+
+    def test_one_without_anything_to_tell(self, web: Client) -> None:
+        body = {"report_type": "denial_analysis", "start": "2025-01-01", "end": "2025-01-31"}
+        made = web.post(f"{API}reports/", body, content_type="application/json").json()
+        work()
+        done = web.get(f"{API}reports/{made['id']}/").json()
+        assert ("failed", True) == (done["status"], bool(done["error"]))
 
     @pytest.mark.parametrize(
         ("changes", "error"),
         [
             ({"report_type": "weather"}, "'report_type': \"weather\" is not a valid choice."),
             ({"start": "soon"}, "'start': Date has wrong format."),
-            ({"end": "2025-05-31"}, "'end': 2025-05-31 is before the first day, 2025-06-01"),
-            ({"start": "1999-12-31"}, "'start': 1999-12-31 is before 2000-01-01, where claims begin"),
+            ({"end": "2025-05-31"}, "days: 2025-06-01 is after 2025-05-31;"),
+            ({"start": "1999-12-31"}, "days: 1999-12-31 to 2025-06-30 are 9,314;"),
             ({"end": None}, "'end': This field may not be null."),
         ],
     )
