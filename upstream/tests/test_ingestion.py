@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from upstream import jobs
 from upstream.ingestion import FileRejected, ingest_now, progress, receive, service
+from upstream.ingestion.reader import read
 from upstream.ingestion.scoring import Tally
 from upstream.models import Claim, ClaimBatch, Customer, Job, Payer, QualityScore, RejectedRow
 from upstream.tests.conftest import Calls, line, named, stream, work
@@ -174,10 +175,9 @@ class TestNothingHalfStored:
 
     def test_when_the_worker_is_told_to_stop(self, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
         def stopping(content: BinaryIO) -> Iterator[Any]:
-            yield from itertools.islice(original(content), 5)
+            yield from itertools.islice(read(content), 5)
             raise SystemExit(1)
 
-        original = service.read
         monkeypatch.setattr(service, "read", stopping)
         with pytest.raises(SystemExit):
             ingest_now(customer, stream(*rows(20)), "claims.csv")
@@ -254,12 +254,11 @@ class TestProgress:
         seen: list[int] = []
 
         def watching(content: BinaryIO) -> Iterator[Any]:
-            for count, record in enumerate(original(content)):
+            for count, record in enumerate(read(content)):
                 if count % 2 == 0:
                     seen.append(progress(ClaimBatch.objects.get()))
                 yield record
 
-        original = service.read
         monkeypatch.setattr(service, "read", watching)
         batch = ingest_now(customer, stream(*rows(6)), "claims.csv")
         assert [0, 2, 4] == seen
