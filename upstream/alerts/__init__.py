@@ -7,7 +7,7 @@ a webhook of the shape that Slack reads. What fails for now is tried again later
 from upstream.alerts.deliveries import KIND, deliver, give_up
 from upstream.alerts.errors import DeliveryError
 from upstream.alerts.rules import measure, raise_for
-from upstream.alerts.signing import InvalidSignature, new_secret, verify
+from upstream.signing import InvalidSignature, new_secret, verify
 
 __all__ = [
     "KIND",

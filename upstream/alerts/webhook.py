@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 
-from upstream.alerts import http, signing
+from upstream import signing
+from upstream.alerts import http
 from upstream.alerts.errors import BadTarget
 from upstream.models import Alert, AlertDelivery
 

@@ -17,7 +17,6 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from upstream.alerts.signing import new_secret
 from upstream.demo import page
 from upstream.demo.client import Answer, Client, request
 from upstream.demo.failure import DemoFailed
@@ -25,6 +24,7 @@ from upstream.demo.prepare import BUSY, DEMO
 from upstream.demo.processes import HOST, ROOT, manage, module, need_free, tail, web, worker
 from upstream.demo.receiver import Received, receiver
 from upstream.demo.saying import say, step
+from upstream.signing import new_secret
 
 BURST = 100
 """Calls of the API in a minute, so that it does not take long to see one refused."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from upstream.alerts.signing import InvalidSignature, verify
+from upstream.signing import InvalidSignature, verify
 
 
 @dataclass

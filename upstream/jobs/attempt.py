@@ -159,8 +159,9 @@ def _fail(job: Job, kind: Kind, error: BaseException, seconds: float) -> float |
     else:
         due_at = now + datetime.timedelta(seconds=again_in)
         changes |= {"status": Job.Status.QUEUED, "due_at": due_at, "sent_at": due_at}
-    # What failed may be the connection.
-    connection.close_if_unusable_or_obsolete()
+    if not connection.in_atomic_block:
+        # What failed may be the connection.
+        connection.close_if_unusable_or_obsolete()
     try:
         with transaction.atomic():
             _leave(job, **changes)
