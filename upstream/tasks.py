@@ -31,9 +31,10 @@ def _task(kind: jobs.Kind) -> None:
         try:
             jobs.attempt(job_id)
         except jobs.AttemptFailed as failed:
+            # Celery logs the chain of causes with their messages, and those may quote a file of claims.
             if failed.again_in is None:
-                raise
-            raise self.retry(exc=failed, countdown=failed.again_in) from failed
+                raise failed from None
+            raise self.retry(exc=failed, countdown=failed.again_in) from None
 
 
 for _kind in jobs.kinds().values():

@@ -26,8 +26,15 @@ from upstream.demo.receiver import Received, receiver
 from upstream.demo.saying import say, step
 from upstream.signing import new_secret
 
-BURST = 100
-"""Calls of the API in a minute, so that it does not take long to see one refused."""
+DRIFTS = (
+    "aetna:adjustment_pattern",
+    "anthem:ar_aging",
+    "cigna:code_mapping_change",
+    "humana:payment_delay",
+    "humana:denial_rate",
+    "united:denial_reason",
+)
+"""What is planted into the file of claims: payer and drift."""
 REPORTS = ("drift_summary", "payment_analysis", "denial_analysis", "quality_dashboard")
 BROKEN = (
     f"{DEMO},aetna,,99213,10.00,,2025-01-02,2025-01-05,,false,",
@@ -72,7 +79,6 @@ def _run(port: int, rows: int, seed: int, *, once: bool) -> None:
         "DJANGO_SETTINGS_MODULE": "upstream.settings.dev",
         "DATABASE_URL": f"sqlite:///{urllib.parse.quote(str(database))}",
         "UPSTREAM_VAR_DIR": str(directory),
-        "UPSTREAM_API_BURST": f"{BURST}/minute",
         "UPSTREAM_BROKER_URL": "",
         "PYTHONUNBUFFERED": "1",
     }
@@ -80,7 +86,7 @@ def _run(port: int, rows: int, seed: int, *, once: bool) -> None:
     manage(environ, "migrate", "--verbosity=0")
     step(f"generating {rows:,} claims")
     manage(environ, "generate_claims", f"--rows={rows}", f"--seed={seed}", f"--customer={DEMO}",
-           "--drift-payer=humana", "--register", f"--out={claims}")  # fmt: skip
+           *(f"--drift={drift}" for drift in DRIFTS), "--register", f"--out={claims}")  # fmt: skip
     secret = new_secret()
     with receiver(HOST, secret) as received:
         tokens = json.loads(module(environ, "upstream.demo.prepare", received.url, secret))
@@ -89,7 +95,7 @@ def _run(port: int, rows: int, seed: int, *, once: bool) -> None:
         with web(environ, port, logs[0]) as server, worker(environ, logs[1]):
             _await_answer(server, port, logs[0])
             demo, busy = Client(port, tokens[DEMO]), Client(port, tokens[BUSY])
-            _upload(demo, claims)
+            _upload(demo, claims, rows)
             _upload_broken(demo, directory)
             last_day = _detect(demo, rows, received)
             _report(demo, directory, last_day)
@@ -122,32 +128,32 @@ def _await_answer(server: subprocess.Popen[bytes], port: int, log: Path) -> None
     raise DemoFailed(f"gunicorn did not answer within 60 s:\n{tail(log)}")
 
 
-def _upload(demo: Client, claims: Path) -> None:
+def _upload(demo: Client, claims: Path, rows: int) -> None:
     step(f"uploading {claims.name}, {claims.stat().st_size:,} bytes")
-    shares = [0]
-
-    def sent(count: int, size: int) -> None:
-        if count * 5 // size > shares[-1]:
-            shares.append(count * 5 // size)
-            say(f"  sent {count:,} of {size:,} bytes")
-
     began = time.perf_counter()
-    taken = demo.upload(claims, sent)
+    taken = demo.upload(claims, _Fifths("sent {:,} of {:,} bytes").tell)
     say(f"  taken in after {time.perf_counter() - began:.1f} s as batch {taken['batch']['id']}")
     path = f"batches/{taken['batch']['id']}/"
-    read = [0]
-
-    def progress() -> None:
-        if (rows := demo.get(path)["rows"]) > read[-1]:
-            read.append(rows)
-            say(f"  worker: {rows:,} rows read")
-
-    job = demo.wait(taken["job"], progress)
+    read = _Fifths("worker: {:,} of {:,} rows read")
+    job = demo.wait(taken["job"], lambda: read.tell(demo.get(path)["rows"], rows))
     batch = demo.get(path)
     if job["status"] != "completed":
         raise DemoFailed(f"batch {batch['id']}: {batch['error']}")
     scores = ", ".join(f"{name} {score:.3f}" for name, score in sorted(batch["scores"].items()))
     say(f"  batch {batch['id']}: {batch['status']}, {batch['accepted_count']:,} of {batch['rows']:,} stored; {scores}")
+
+
+class _Fifths:
+    """Tells of each fifth of something, once it is done."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        self._told = 0
+
+    def tell(self, count: int, size: int) -> None:
+        if count * 5 // size > self._told:
+            self._told = count * 5 // size
+            say(f"  {self._words.format(count, size)}")
 
 
 def _upload_broken(demo: Client, directory: Path) -> None:
@@ -186,7 +192,7 @@ def _detect(demo: Client, rows: int, received: Received) -> datetime.date:
         say(f"  [{alert['severity']}] {alert['title']} ({alert['status']})")
     if not alerts:
         raise DemoFailed(
-            f"detection raised no alert, though one payer drifts; {rows:,} claims may be too few to tell: "
+            f"detection raised no alert, though payers drift; {rows:,} claims may be too few to tell: "
             "ROWS=5000 or more are enough"
         )
     delivered = sum(each["status"] == "completed" for each in deliveries)
@@ -228,13 +234,14 @@ def _written(demo: Client, report: Answer) -> Answer:
 
 def _ask_too_often(busy: Client) -> None:
     step("asking too often")
-    for call in range(1, 2 * BURST):
+    most = 1000
+    for call in range(1, most + 1):
         if (status := busy.status("customer/")) == 429:
             say(f"  call {call} is refused: 429")
             return
         if status != 200:
             raise DemoFailed(f"customer: the service answers {status}")
-    raise DemoFailed(f"{2 * BURST} calls in a row, and none was refused")
+    raise DemoFailed(f"{most} calls in a row, and none was refused")
 
 
 def _number(name: str, default: int) -> int:

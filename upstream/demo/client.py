@@ -81,7 +81,7 @@ class Client:
         while job["status"] not in ENDED:
             if time.monotonic() > deadline:
                 raise DemoFailed(f"job {job['id']} ({job['name']}) has not ended within {seconds:g} s: {job['status']}")
-            time.sleep(0.3)
+            time.sleep(0.5)
             every()
             job = self.get(f"jobs/{job['id']}/")
         return job

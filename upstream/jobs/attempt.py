@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from telemetry.instrumentation.privacy import stack
 from upstream import metrics
 from upstream.errors import Permanent
 from upstream.jobs.registry import Kind, kind_of
@@ -38,7 +39,8 @@ class AttemptFailed(Exception):
     """An attempt failed, for the reason that is its cause; `again_in` are the seconds to the next, None if none is."""
 
     def __init__(self, job: Job, again_in: float | None) -> None:
-        super().__init__(f"{job}: {job.error_type}: {job.error}")
+        # What went wrong may be told in words out of a file of claims: those are the job's, and no log's.
+        super().__init__(f"{job}: {job.error_type}")
         self.again_in = again_in
 
 
@@ -99,6 +101,8 @@ def attempt(job_id: int) -> None:
         return
     except BaseException as error:
         again_in = _fail(job, kind, error, time.perf_counter() - began)
+        if not isinstance(error, Permanent):
+            _logger.error("%s failed\n%s", job, stack(error))
         if not isinstance(error, Exception):
             raise
         raise AttemptFailed(job, again_in) from error

@@ -211,6 +211,20 @@ class TestFailure:
         assert 2 == len(named(tracked, "track_job_started")), "none is made before it is due"
         assert [] == named(tracked, "track_job_completed")
 
+    def test_is_logged_without_what_the_error_says(
+        self, customer: Customer, declare: Declare, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def secretive(run: jobs.Run) -> None:
+            raise ValueError("a claim that is nobody's business")
+
+        declare(secretive)
+        job = jobs.enqueue("errand", customer)
+        with pytest.raises(jobs.AttemptFailed) as failed:
+            jobs.attempt(job.pk)
+        assert "in secretive" in caplog.text
+        assert "ValueError" in caplog.text
+        assert "business" not in caplog.text + str(failed.value)
+
     def test_the_longest_wait_is_an_hour(self, customer: Customer, declare: Declare) -> None:
         declare(fail, attempts=50)
         job = jobs.enqueue("errand", customer)

@@ -252,3 +252,19 @@ class TestPool:
         job = killing.jobs()[0]
         assert ("detect", "completed", 2) == (job["name"], job["status"], job["attempts"])
         assert (2, 1, 1) == killing.attempts("drift_detection")
+
+
+@pytest.mark.slow
+class TestLog:
+    """What is wrong with a file is told in words out of it: to the customer, and not to the worker's log."""
+
+    def test(self, killing: Killing, tmp_path: Path) -> None:
+        running, claims = killing.service, tmp_path / "claims.csv"
+        claims.write_bytes((running.directory / f"{NEW}.csv").read_bytes()[:20_000] + b"planted" * 20_000 + b"\n")
+        running.run(RECEIVE, who=NEW, path=str(claims))
+        with running.worker() as worker:
+            wait_until(killing.ended, worker.log)
+        error = running.run("tell(ClaimBatch.objects.order_by('-pk').values_list('error', flat=True)[0])")
+        assert "planted" in error
+        assert "FileRejected" in worker.log()
+        assert "planted" not in worker.log()
