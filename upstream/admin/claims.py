@@ -21,8 +21,8 @@ class ClaimBatchAdmin(ReadOnly):
     """Files of claims, with the way to what each held."""
 
     list_display = (
-        *("filename", "customer", "status", "row_count", "accepted_count", "rejected_count"),
-        *("received_at", "finished_at", "contents"),
+        *("filename", "contents", "customer", "status", "row_count", "accepted_count", "rejected_count"),
+        *("received_at", "finished_at"),
     )
     list_filter = ("status", "customer")
     list_select_related = ("customer",)

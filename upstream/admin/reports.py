@@ -20,7 +20,7 @@ from upstream.models import Report
 class ReportAdmin(ReadOnly):
     """Reports; a completed one is opened in a page that may do nothing but be read."""
 
-    list_display = ("report_type", "customer", "start", "end", "status", "created_at", "finished_at", "pages")
+    list_display = ("report_type", "pages", "customer", "start", "end", "status", "created_at", "finished_at")
     list_filter = ("report_type", "status", "customer")
     list_select_related = ("customer",)
     search_fields = ("customer__code",)
