@@ -30,6 +30,12 @@ class TestSeriesLimit:
         expected = [("p", "1"), ("q", "2"), ("p", OVERFLOW), ("q", "1"), ("r", OVERFLOW)]
         assert expected == [limit.admit(key) for key in given]
 
+    def test_a_value_takes_its_place_though_another_label_is_replaced(self) -> None:
+        limit = SeriesLimit(100, {"customer": 2, "error": 1}, labels=("customer", "error"))
+        given: list[Key] = [("1", "x"), ("2", "y"), ("3", "y"), ("3", "x"), ("2", "x")]
+        expected = [("1", "x"), ("2", OVERFLOW), (OVERFLOW, OVERFLOW), (OVERFLOW, "x"), ("2", "x")]
+        assert expected == [limit.admit(key) for key in given]
+
     def test_without_a_budget_the_label_with_most_values_is_replaced(self) -> None:
         limit = SeriesLimit(4, labels=("product", "path"))
         given: list[Key] = [("p", "/1"), ("p", "/2"), ("q", "/1"), ("q", "/3"), ("q", "/4"), ("p", "/5"), ("p", "/1")]
