@@ -26,12 +26,13 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of one or several parts from left to right, and the text at its end."""
+    """One bar of one or several parts from left to right, the text at its end, and one below its label."""
 
     label: str
     parts: tuple[float, ...]
     text: str
     strong: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +99,13 @@ class Ranges(Chart):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value before and after."""
+    """One value before and after, and a text below its label."""
 
     label: str
     before: float
     after: float
     strong: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

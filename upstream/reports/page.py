@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 
 from upstream.reports import words
-from upstream.reports.content import Content, Table
+from upstream.reports.content import Column, Content, Table
 
 
 def page(content: Content, customer: str) -> str:
@@ -31,10 +31,16 @@ def _shown(table: Table) -> dict[str, Any]:
     shown = [(place, column) for place, column in enumerate(table.columns) if column.title]
     return {
         "title": table.title,
-        "head": [(column.title, column.kind.is_number) for _, column in shown],
+        "head": [(column.title, _style(column)) for _, column in shown],
         "rows": [
-            [(words.show(row[place], column.kind), column.kind.is_number) for place, column in shown]
+            [(words.show(row[place], column.kind), _style(column)) for place, column in shown]
             for row in table.rows[: table.shown]
         ],
         "left_out": max(0, len(table.rows) - table.shown),
     }
+
+
+def _style(column: Column) -> str:
+    if column.kind.is_number:
+        return "number"
+    return "text" if column.kind is words.Kind.TEXT else "brief"

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from upstream import jobs, metrics
+from upstream.ingestion.validation import EARLIEST
 from upstream.models import Customer, Job, Report
 from upstream.reports.content import Content, NoData
 from upstream.reports.measures import denials as denials_of
@@ -61,10 +62,12 @@ def check(report_type: str, start: datetime.date, end: datetime.date) -> None:
     """Whether there can be such a report.
 
     Raises:
-        ValueError: the type is not one of `Report.ReportType`, or the days are out of order or too many.
+        ValueError: the type is not one of `Report.ReportType`, or the days are out of order, too early or too many.
     """
     if report_type not in _TYPES:
         raise ValueError(f"report type {report_type!r} is not known; known: {', '.join(map(str, _TYPES))}")
+    if start < EARLIEST:
+        raise ValueError(f"days: {start} is before there are claims; valid is a start from {EARLIEST} on")
     if start > end:
         raise ValueError(f"days: {start} is after {end}; valid is a start that is not after the end")
     length = (end - start).days + 1

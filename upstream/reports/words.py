@@ -22,7 +22,7 @@ SEVERITIES = (("low", 0.0), ("medium", 0.4), ("high", 0.7), ("critical", CRITICA
 
 
 class Kind(StrEnum):
-    """What a figure is, which decides how it is written; a share or a score is from 0 to 1, a name one of the program's."""
+    """What a figure is, which decides how it is written: a share or a score is from 0 to 1, a name the program's."""
 
     TEXT = "text"
     COUNT = "count"

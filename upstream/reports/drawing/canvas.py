@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ WARM = "#c04f15"
 SHADES = ("#c9dcec", "#86b3d6", "#3f7fb5", "#173f66")
 """Parts in order, from slight to grave: one hue, each darker than the one before."""
 HALF, WIDE = 460.0, 960.0
-SIZE = 11.5
+SIZE, SMALL = 11.5, 10.5
 _LETTER, _BOLD_LETTER = 0.6, 0.69
 _POINTS = 72
 
@@ -72,6 +72,13 @@ class Canvas:
             parse_math=False,
             zorder=self._above(),
         )
+
+    def label(self, x: float, y: float, text: str, detail: str = "", *, strong: bool = False) -> None:
+        """Write what a row is about, up to `x`, and a detail below it."""
+        color, lift = (WARM if strong else INK), (7 if detail else 0)
+        self.text(x, y - lift, fit(text, x, bold=strong), align="right", color=color, bold=strong)
+        if detail:
+            self.text(x, y + lift, fit(detail, x, SMALL), align="right", color=MUTED, size=SMALL)
 
     def line(self, xs: Sequence[float], ys: Sequence[float], color: str, width: float = 1) -> None:
         """Draw a line through points."""
@@ -129,3 +136,10 @@ def fit(text: str, width: float, size: float = SIZE, *, bold: bool = False) -> s
     while len(text) > 1 and width_of(text, size, bold=bold) > width:
         text = shorten(text, len(text) - 1)
     return text
+
+
+def room(labels: Iterable[tuple[str, str, bool]], most: float) -> float:
+    """The width that labels take, each with its detail and whether it is strong; `most` at most."""
+    return min(
+        most, max(max(width_of(label, bold=strong), width_of(detail, SMALL)) for label, detail, strong in labels)
+    )

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from upstream.reports.charts import Lines, Panels
-from upstream.reports.drawing.canvas import COOL, FAINT, INK, MUTED, REST, WARM, Canvas, fit, width_of
+from upstream.reports.drawing.canvas import COOL, FAINT, INK, MUTED, REST, SMALL, WARM, Canvas, fit, width_of
 from upstream.reports.drawing.scales import Scale, apart, some, ticks
 from upstream.reports.words import Kind, short, show
 
-_SMALL = 10.5
 _HEIGHT = 260.0
 _GAP = 13.5
 _PANEL_HEIGHT = 170.0
@@ -22,16 +21,16 @@ def lines(chart: Lines, width: float) -> Canvas:
     """Lines from 0 on; those that are not strong stay in the background."""
     canvas = Canvas(width, _HEIGHT)
     top, bottom, left = 10.0, 26.0, 42.0
-    right = min(_NAME, max(width_of(series.label, _SMALL, bold=series.strong) for series in chart.series)) + 14
+    right = min(_NAME, max(width_of(series.label, SMALL, bold=series.strong) for series in chart.series)) + 14
     known = [value for series in chart.series for value in series.values if value is not None]
     levels = ticks(0, max(known))
     up = Scale(0, levels[-1], _HEIGHT - bottom, top)
     across = _time(chart.days[0], chart.days[-1], left + 6, width - right)
     for level in levels:
         canvas.line((left, width - right), (up(level), up(level)), FAINT)
-        canvas.text(left - 6, up(level), _level(level, chart.kind), align="right", color=MUTED, size=_SMALL)
+        canvas.text(left - 6, up(level), _level(level, chart.kind), align="right", color=MUTED, size=SMALL)
     for day in some(chart.days, 5):
-        canvas.text(across(day.toordinal()), _HEIGHT - 12, short(day), align="center", color=MUTED, size=_SMALL)
+        canvas.text(across(day.toordinal()), _HEIGHT - 12, short(day), align="center", color=MUTED, size=SMALL)
     shown = [series for series in chart.series if any(value is not None for value in series.values)]
     shown.sort(key=lambda series: series.strong)
     ends = [up(next(value for value in reversed(series.values) if value is not None)) for series in shown]
@@ -39,9 +38,9 @@ def lines(chart: Lines, width: float) -> Canvas:
     for series, name in zip(shown, names, strict=True):
         color, thick = (WARM, 2.6) if series.strong else (REST, 1.4)
         _trace(canvas, [across(day.toordinal()) for day in chart.days], series.values, up, color, thick)
-        text = fit(series.label, _NAME, _SMALL, bold=series.strong)
+        text = fit(series.label, _NAME, SMALL, bold=series.strong)
         x, muted = width - right + 8, WARM if series.strong else MUTED
-        canvas.text(x, name, text, color=muted, size=_SMALL, bold=series.strong)
+        canvas.text(x, name, text, color=muted, size=SMALL, bold=series.strong)
     return canvas
 
 
@@ -56,7 +55,7 @@ def panels(chart: Panels, width: float) -> Canvas:
     up = Scale(lowest, 1, _PANEL_HEIGHT - bottom, top)
     each = (width - left - gap * (len(chart.panels) - 1)) / len(chart.panels)
     for level in levels:
-        canvas.text(left - 8, up(level), f"{level:.4g}", align="right", color=MUTED, size=_SMALL)
+        canvas.text(left - 8, up(level), f"{level:.4g}", align="right", color=MUTED, size=SMALL)
     for number, panel in enumerate(chart.panels):
         x = left + number * (each + gap)
         across = _time(chart.start, chart.days[-1], x + 4, x + each - 4)
@@ -70,9 +69,9 @@ def panels(chart: Panels, width: float) -> Canvas:
             canvas.line(xs, ys, REST, 4)
         places = [across(day.toordinal()) for day in chart.days]
         _trace(canvas, places, panel.values, up, WARM if panel.strong else COOL, 1.6, radius=2.6)
-        canvas.text(x, _PANEL_HEIGHT - 10, short(chart.start), color=MUTED, size=_SMALL)
+        canvas.text(x, _PANEL_HEIGHT - 10, short(chart.start), color=MUTED, size=SMALL)
         if chart.start != chart.days[-1]:
-            canvas.text(x + each, _PANEL_HEIGHT - 10, short(chart.days[-1]), align="right", color=MUTED, size=_SMALL)
+            canvas.text(x + each, _PANEL_HEIGHT - 10, short(chart.days[-1]), align="right", color=MUTED, size=SMALL)
     return canvas
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from django.db.models import Case, CharField, Count, F, Q, Sum, Value, When
 
+from upstream.detection.significance import rate_increase
 from upstream.models import Customer
 from upstream.reports.measures.querying import answered
 from upstream.reports.measures.spread import amount, ratio
@@ -25,7 +26,9 @@ OTHER = "other reasons"
 NONE_GIVEN = "no reason given"
 MIN_ANSWERED = 50
 MIN_RISE = 0.03
-"""What a payer's rate has to rise by before the report speaks of it, and the answered claims that it takes to tell."""
+ALPHA = 0.01
+"""What it takes to say that a payer denies more: answered claims before and now, a rise of the rate, and a chance of
+less than ALPHA that the same claims, dealt out anew, would look so for any payer."""
 
 # No reason holds a control character.
 _OTHER = "\t"
@@ -55,7 +58,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Risen:
-    """A payer whose denial rate has risen, from the third of the steps before to the latest third."""
+    """A payer whose denial rate has risen, from the days before to the latest."""
 
     who: Who
     before: float
@@ -69,6 +72,8 @@ class Denials:
     steps: Steps
     rates: dict[Who, list[Tally]]
     """For each payer and step."""
+    compared: dict[Who, list[Tally]]
+    """The same for the two steps of `Steps.latest`."""
     pairs: dict[tuple[Who, str], Cost]
     """For each payer and reason, the costliest first; the rare reasons are one, which is named `OTHER`."""
 
@@ -94,16 +99,18 @@ class Denials:
 
     @property
     def risen(self) -> Risen | None:
-        """The payer whose rate has risen most, if one's has by much."""
-        now, before = self.steps.latest
-        risen = []
-        for who, tallies in self.rates.items():
-            recent, earlier = (total([tallies[step] for step in part]) for part in (now, before))
-            if min(recent.answered, earlier.answered) < MIN_ANSWERED:
-                continue
-            change = Risen(who, earlier.rate or 0.0, recent.rate or 0.0)
-            if change.now - change.before >= MIN_RISE:
-                risen.append(change)
+        """The payer whose rate has risen most, if one's has by much and not by chance."""
+        judged = {
+            who: (before, now)
+            for who, (before, now) in self.compared.items()
+            if min(before.answered, now.answered) >= MIN_ANSWERED
+        }
+        risen = [
+            Risen(who, before.denied / before.answered, now.denied / now.answered)
+            for who, (before, now) in judged.items()
+            if rate_increase((before.denied, before.answered), (now.denied, now.answered)) * len(judged) < ALPHA
+        ]
+        risen = [change for change in risen if change.now - change.before >= MIN_RISE]
         return max(risen, key=lambda change: (change.now - change.before, change.who), default=None)
 
 
@@ -116,7 +123,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
 def measure(customer: Customer, start: datetime.date, end: datetime.date) -> Denials:
     """The claims that payers answered from `start` to `end`, and those among them that were denied."""
     steps = Steps.over(start, end)
-    return Denials(steps, _rates(customer, steps), _pairs(customer, start, end))
+    return Denials(steps, _rates(customer, steps), _rates(customer, steps.latest), _pairs(customer, start, end))
 
 
 def _rates(customer: Customer, steps: Steps) -> dict[Who, list[Tally]]:

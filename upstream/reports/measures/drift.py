@@ -13,12 +13,13 @@ from upstream.detection import KIND as DETECTION
 from upstream.models import Customer, DriftEvent, Job
 from upstream.reports.words import SEVERITIES, Who
 
+_REASONS = (DriftEvent.Suppressed.DUPLICATE, DriftEvent.Suppressed.COOLDOWN, DriftEvent.Suppressed.NOISE_PATTERN)
 _WHAT = ("payer__code", "payer__name", "drift_type", "subject")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Events, those alerted, and of the others how many for each reason (a suppression, or "below the threshold")."""
+    """Events, those alerted, and those whose alert was suppressed, by the reason."""
 
     events: int
     alerted: int
@@ -92,7 +93,7 @@ def measure(customer: Customer, start: datetime.date, end: datetime.date) -> Dri
     passes = (
         Job.objects.filter(customer=customer, name=DETECTION, status=Job.Status.COMPLETED)
         .annotate(window_end=KT("result__window_end"))
-        .filter(window_end__range=(start.isoformat(), end.isoformat()))
+        .filter(window_end__gte=start.isoformat(), window_end__lte=end.isoformat())
     )
     return Drifts(start, end, passes.count(), _drifts(events), _by_type(events), _by_payer(events), _by_day(events))
 
@@ -125,14 +126,9 @@ def _drifts(events: QuerySet[DriftEvent]) -> list[Drift]:
 
 
 def _by_type(events: QuerySet[DriftEvent]) -> dict[str, Outcomes]:
-    reasons = {f"was_{reason}": Count("pk", filter=Q(suppressed=reason)) for reason in DriftEvent.Suppressed.values}
-    rows = events.values("drift_type").annotate(events=Count("pk"), alerts=Count("alert"), **reasons)
-    return {
-        row["drift_type"]: Outcomes(
-            row["events"], row["alerts"], row["was_duplicate"], row["was_cooldown"], row["was_noise_pattern"]
-        )
-        for row in rows.order_by("drift_type")
-    }
+    reasons = {f"was_{reason}": Count("pk", filter=Q(suppressed=reason)) for reason in _REASONS}
+    rows = events.values_list("drift_type").annotate(events=Count("pk"), alerts=Count("alert"), **reasons)
+    return {drift_type: Outcomes(*counts) for drift_type, *counts in rows.order_by("drift_type")}
 
 
 def _by_payer(events: QuerySet[DriftEvent]) -> dict[Who, tuple[int, ...]]:
@@ -142,8 +138,8 @@ def _by_payer(events: QuerySet[DriftEvent]) -> dict[Who, tuple[int, ...]]:
         for floor, above in zip(floors, [*floors[1:], None], strict=True)
     ]
     counts = {f"level_{number}": Count("pk", filter=level) for number, level in enumerate(within)}
-    rows = events.values("payer__code", "payer__name").annotate(**counts).order_by("payer__code")
-    return {Who(row["payer__code"], row["payer__name"]): tuple(row[name] for name in counts) for row in rows}
+    rows = events.values_list("payer__code", "payer__name").annotate(**counts).order_by("payer__code")
+    return {Who(code, name): tuple(levels) for code, name, *levels in rows}
 
 
 def _by_day(events: QuerySet[DriftEvent]) -> list[tuple[datetime.date, Who, str, int, float]]:

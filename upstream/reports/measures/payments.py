@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Q, Sum
 
+from upstream.detection.significance import upward_shift
 from upstream.models import Claim, Customer
 from upstream.reports.measures.querying import Days, answered
 from upstream.reports.measures.spread import amount, quantile, ratio
@@ -19,7 +20,9 @@ AGES = (("0-30", 0, 30), ("31-60", 31, 60), ("61-90", 61, 90), (">90", 91, None)
 """The ages (days since submission, ends included) by which open claims are told apart."""
 MIN_PAYMENTS = 30
 MIN_RISE = 3
-"""Days by which a payer's median has to rise before the report speaks of it, and payments that it takes to tell."""
+ALPHA = 0.01
+"""What it takes to say that a payer pays later: payments before and now, days by which the median has risen, and a
+chance of less than ALPHA that the same payments, dealt out anew, would look so for any payer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A payer whose median days to payment have risen, from the third of the steps before to the latest third."""
+    """A payer whose median days to payment have risen, from the days before to the latest."""
 
     who: Who
     before: int
@@ -68,6 +71,8 @@ class Payments:
     amounts: dict[Who, Amounts]
     delays: dict[Who, list[Counter[int]]]
     """For each payer and step, how many payments came after how many days."""
+    compared: dict[Who, list[Counter[int]]]
+    """The same for the two steps of `Steps.latest`."""
     waiting: dict[Who, tuple[Open, ...]]
     """For each payer and age, what was open at the end of the last day."""
 
@@ -103,23 +108,31 @@ class Payments:
 
     @property
     def later(self) -> Later | None:
-        """The payer whose median has risen most, if one's has by much."""
-        now, before = self.steps.latest
-        risen = []
-        for who, by_step in self.delays.items():
-            recent, earlier = (sum((by_step[step] for step in part), Counter[int]()) for part in (now, before))
-            if min(recent.total(), earlier.total()) < MIN_PAYMENTS:
-                continue
-            change = Later(who, quantile(earlier, 0.5) or 0, quantile(recent, 0.5) or 0)
-            if change.now - change.before >= MIN_RISE:
-                risen.append(change)
+        """The payer whose median has risen most, if one's has by much and not by chance."""
+        judged = {
+            who: (before, now)
+            for who, (before, now) in self.compared.items()
+            if min(before.total(), now.total()) >= MIN_PAYMENTS
+        }
+        risen = [
+            Later(who, quantile(before, 0.5) or 0, quantile(now, 0.5) or 0)
+            for who, (before, now) in judged.items()
+            if upward_shift(before, now) * len(judged) < ALPHA
+        ]
+        risen = [change for change in risen if change.now - change.before >= MIN_RISE]
         return max(risen, key=lambda change: (change.now - change.before, change.who), default=None)
 
 
 def measure(customer: Customer, start: datetime.date, end: datetime.date) -> Payments:
     """The claims that payers answered from `start` to `end`, and those that were open at the end of the last day."""
     steps = Steps.over(start, end)
-    return Payments(steps, _amounts(customer, start, end), _delays(customer, steps), _waiting(customer, end))
+    return Payments(
+        steps,
+        _amounts(customer, start, end),
+        _delays(customer, steps),
+        _delays(customer, steps.latest),
+        _waiting(customer, end),
+    )
 
 
 def _delays(customer: Customer, steps: Steps) -> dict[Who, list[Counter[int]]]:
@@ -159,15 +172,15 @@ def _waiting(customer: Customer, end: datetime.date) -> dict[Who, tuple[Open, ..
     summed = {f"sum_{number}": Sum("billed_amount", filter=age) for number, age in enumerate(ages)}
     rows = (
         Claim.objects.filter(unanswered, customer=customer, submitted_date__lte=end)
-        .values("payer__code", "payer__name")
+        .values_list("payer__code", "payer__name")
         .annotate(**counted, **summed)
         .order_by("payer__code")
     )
     return {
-        Who(row["payer__code"], row["payer__name"]): tuple(
-            Open(row[f"count_{number}"], amount(row[f"sum_{number}"])) for number in range(len(AGES))
+        Who(code, name): tuple(
+            Open(count, amount(billed)) for count, billed in zip(both[: len(AGES)], both[len(AGES) :], strict=True)
         )
-        for row in rows
+        for code, name, *both in rows
     }
 
 

@@ -55,11 +55,12 @@ def measure(customer: Customer, start: datetime.date, end: datetime.date) -> Qua
     batches = ClaimBatch.objects.filter(customer=customer, received_at__date__range=(start, end))
     batches = batches.exclude(status=ClaimBatch.Status.PROCESSING)
     scores = QualityScore.objects.filter(batch__in=batches, batch__row_count__gt=0)
+    weighted = Sum(F("score") * Cast("batch__row_count", FloatField())) / Sum(Cast("batch__row_count", FloatField()))
+    overall = scores.values_list("metric_type").annotate(weighted=weighted).order_by("metric_type")
+    by_step = scores.annotate(step=steps.of("batch__received_at__date")).values_list("metric_type", "step")
     trend: dict[str, list[float | None]] = {metric: [None] * len(steps) for metric in METRICS}
-    by_step = _weighted(scores.annotate(step=steps.of("batch__received_at__date")).values("metric_type", "step"))
-    for metric, step, score in by_step.values_list("metric_type", "step", "weighted"):
+    for metric, step, score in by_step.annotate(weighted=weighted).order_by("metric_type", "step"):
         trend[metric][step] = _bounded(score)
-    overall = _weighted(scores.values("metric_type")).values_list("metric_type", "weighted")
     return Quality(
         steps=steps,
         batches=_batches(batches),
@@ -69,11 +70,6 @@ def measure(customer: Customer, start: datetime.date, end: datetime.date) -> Qua
         snapshots=_snapshots(customer, start, end),
         refusals=_refusals(batches),
     )
-
-
-def _weighted(scores: QuerySet[QualityScore, dict[str, object]]) -> QuerySet[QualityScore, dict[str, object]]:
-    rows = Cast("batch__row_count", FloatField())
-    return scores.annotate(weighted=Sum(F("score") * rows) / Sum(rows)).order_by("metric_type")
 
 
 def _bounded(score: float) -> float:

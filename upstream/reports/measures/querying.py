@@ -21,11 +21,13 @@ class Days(Func):
     template = "(%(expressions)s)"
     output_field = IntegerField()
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, tuple[str | int, ...]]:
         """SQLite has no dates, but can count the days of a text that is one."""
         later, earlier = (compiler.compile(part) for part in self.get_source_expressions())
         sql = f"CAST(julianday({later[0]}) - julianday({earlier[0]}) AS INTEGER)"
-        return sql, [*later[1], *earlier[1]]
+        return sql, (*later[1], *earlier[1])
 
 
 def answered(customer: Customer, start: datetime.date, end: datetime.date) -> QuerySet[Claim]:

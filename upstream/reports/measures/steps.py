@@ -11,7 +11,7 @@ MAX_DAYS = 3660
 """The longest period of a report: ten years."""
 
 _SIZES = ((21, 1, "day"), (420, 7, "week"), (MAX_DAYS, 28, "four weeks"))
-_PARTS = 3
+_MANY = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,31 @@ class Steps:
         )
 
     @property
-    def latest(self) -> tuple[range, range]:
-        """The last third of the steps, and the third before it, to tell what has changed; empty with fewer than 2."""
-        part = max(1, len(self) // _PARTS)
-        return range(len(self) - part, len(self)), range(max(0, len(self) - 2 * part), len(self) - part)
+    def latest(self) -> Steps:
+        """Two steps of the same length, to tell what has changed: the days before, and the latest.
 
-    def span(self, count: int) -> str:
-        """So many steps in words, such as `the last 4 weeks`."""
-        if self.word == "four weeks":
-            return f"the last {4 * count} weeks"
-        return f"the last {self.word}" if count == 1 else f"the last {count} {self.word}s"
+        The latest are the last third of a long period; a short one is compared, as a whole, with the days before it.
+        """
+        end = self.ends[-1]
+        first = self.start if len(self) < _MANY else self.days(len(self) - len(self) // 3)[0]
+        length = (end - first) + datetime.timedelta(days=1)
+        return Steps(self.word, first - length, (end - length, end))
+
+    def compared(self, now: str, before: str) -> str:
+        """What has risen, in words: from what it was in the days before to what it is."""
+        latest = self.latest
+        first, end = latest.days(1)
+        length = _length((end - first).days + 1)
+        when = "" if first == self.start else f" in the last {length}"
+        return f"{now}{when}, up from {before} in the {length} before"
+
+    @property
+    def by(self) -> str:
+        """How a trend over these steps is to be read, such as `by day`."""
+        return f"by {self.word}" if self.word == "day" else f"by {self.word}, each named by its last day"
+
+
+def _length(days: int) -> str:
+    if days % 7 or days == 7:
+        return "day" if days == 1 else f"{days} days"
+    return f"{days // 7} weeks"

@@ -8,7 +8,7 @@ from upstream.reports.measures.denials import MIN_CLAIMS, OTHER, Denials, total
 from upstream.reports.measures.spread import ratio
 from upstream.reports.words import Cell, Kind
 
-_PAIRS = 8
+_PAIRS = 6
 
 
 def content(found: Denials) -> Content:
@@ -43,10 +43,8 @@ def _headline(found: Denials) -> str:
     if not overall.denied:
         return f"No claim was denied, of {overall.answered:,} answered"
     if risen:
-        return (
-            f"{risen.who.name} denies more: {risen.now:.1%} of claims in "
-            f"{found.steps.span(len(found.steps.latest[0]))}, up from {risen.before:.1%}"
-        )
+        compared = found.steps.compared(f"{risen.now:.1%} of claims", f"{risen.before:.1%}")
+        return f"{risen.who.name} denies more: {compared}"
     return f"{overall.rate or 0:.1%} of claims were denied, worth {words.money(found.cost.billed)}"
 
 
@@ -89,8 +87,8 @@ def _charts(found: Denials) -> list[charts.Chart]:
         charts.Lines(
             title=f"{risen.who.name} went from {risen.before:.1%} to {risen.now:.1%}"
             if risen
-            else "No payer's rate rose by much",
-            note=f"Denied share of answered claims, by {found.steps.word}",
+            else "No payer's rate rose by more than chance explains",
+            note=f"Denied share of answered claims, {found.steps.by}",
             days=found.steps.ends,
             series=tuple(
                 charts.Series(who.name, tuple(one.rate for one in found.rates[who]), bool(risen) and who == top)
@@ -115,10 +113,8 @@ def _charts(found: Denials) -> list[charts.Chart]:
             title=f"{pairs[0][0][0].name} leads the costliest combinations",
             note="Denied amount by payer and reason",
             bars=tuple(
-                charts.Bar(
-                    f"{who.name}: {reason}", (float(cost.billed),), words.money(cost.billed), who == pairs[0][0][0]
-                )
-                for (who, reason), cost in pairs
+                charts.Bar(who.name, (float(cost.billed),), words.money(cost.billed), number == 0, detail=reason)
+                for number, ((who, reason), cost) in enumerate(pairs)
             ),
         ),
     ]

@@ -13,8 +13,8 @@ from upstream.reports.words import Cell, Kind
 _GRAVEST = 6
 _TYPES = DriftEvent.DriftType
 _IN_DAYS = {_TYPES.PAYMENT_DELAY, _TYPES.AR_AGING}
-"""The drift types whose values are median days; those of the others are shares of claims."""
-_OUTCOMES = ("alerted", "duplicate", "cooldown", "noise pattern", "below the threshold")
+"""The drift types whose values are median days; those of the others are shares of claims, or of their bills."""
+_OUTCOMES = ("alerted", "duplicate", "cooldown", "noise", "below threshold")
 
 
 def content(found: Drifts) -> Content:
@@ -54,22 +54,18 @@ def what(drift: Drift) -> str:
 
 def change(drift: Drift) -> str:
     """Who does what, and by how much, such as `Aetna denies more claims: 27.1%, up from 8.0%`."""
-    up = drift.current >= drift.baseline
+    up, kind = drift.current >= drift.baseline, _kind(drift)
     more = "more" if up else "fewer"
-    of = f"“{drift.subject}”"
-    does, of_subject = {
-        _TYPES.PAYMENT_DELAY: (f"pays {'later' if up else 'sooner'}", f" for {of}"),
-        _TYPES.DENIAL_RATE: (f"denies {more} claims", f" with {of}"),
-        _TYPES.ADJUSTMENT_PATTERN: (f"adjusts {more} claims", f" with {of}"),
-        _TYPES.CODE_MAPPING_CHANGE: (f"answers {more} claims under another code", f" than {of}"),
-        _TYPES.AR_AGING: (f"leaves claims open {'longer' if up else 'less long'}", f" with {of}"),
+    on_code = f" on procedure {drift.subject}" if drift.subject else ""
+    does = {
+        _TYPES.PAYMENT_DELAY: f"pays {'later' if up else 'sooner'}{on_code}: a median of",
+        _TYPES.DENIAL_RATE: f"denies {more} claims" + (f" for “{drift.subject}”:" if drift.subject else ":"),
+        _TYPES.ADJUSTMENT_PATTERN: f"leaves {'more' if up else 'less'} of the bill unpaid{on_code}:",
+        _TYPES.CODE_MAPPING_CHANGE: f"answers {more} claims{on_code} under another code:",
+        _TYPES.AR_AGING: f"leaves claims{on_code} open {'longer' if up else 'less long'}: a median age of",
     }[DriftEvent.DriftType(drift.drift_type)]
-    kind = _kind(drift)
-    now = f"a median of {words.days(drift.current)}" if kind is Kind.DAYS else words.show(drift.current, kind)
-    before = words.show(drift.baseline, kind)
-    return (
-        f"{drift.who.name} {does}{of_subject if drift.subject else ''}: {now}, {'up' if up else 'down'} from {before}"
-    )
+    now = words.days(drift.current) if kind is Kind.DAYS else words.show(drift.current, kind)
+    return f"{drift.who.name} {does} {now}, {'up' if up else 'down'} from {words.show(drift.baseline, kind)}"
 
 
 def sentence(drift: Drift) -> str:
@@ -100,7 +96,7 @@ def _lead(found: Drifts) -> str:
     return (
         f"{words.opening(words.counted(len(found.by_payer), 'payer'))} "
         f"{'drifts' if len(found.by_payer) == 1 else 'drift'} in {words.counted(len(found.drifts), 'way')}, found in "
-        f"{words.counted(found.outcomes.events, 'event')} by {passes}. The gravest is above; the others follow."
+        f"{words.counted(found.outcomes.events, 'event')} by {passes}."
         if len(found.drifts) > 1
         else f"It is the only drift, found in {words.counted(found.outcomes.events, 'event')} by {passes}."
     )
@@ -121,27 +117,40 @@ def _figures(found: Drifts) -> list[KeyFigure]:
 def _charts(found: Drifts) -> list[charts.Chart]:
     if not found.drifts:
         return []
-    shown: list[charts.Chart] = []
-    for kind, title, note in (
-        (Kind.SHARE, "The shares of claims that changed most", "Share of claims: before (grey) and now"),
-        (Kind.DAYS, "The times that changed most", "Median days: before (grey) and now"),
-    ):
-        drifts = [drift for drift in found.drifts if _kind(drift) is kind][: charts.MOST]
-        if drifts:
-            shown.append(
-                charts.Changes(
-                    title=title,
-                    note=note,
-                    changes=tuple(
-                        charts.Change(
-                            f"{drift.who.name}: {what(drift)}", drift.baseline, drift.current, drift == found.drifts[0]
-                        )
-                        for drift in drifts
-                    ),
-                    kind=kind,
+    kinds = {kind: [drift for drift in found.drifts if _kind(drift) is kind] for kind in (Kind.SHARE, Kind.DAYS)}
+    shown: list[charts.Chart] = [
+        charts.Changes(
+            title="The shares that changed" if kind is Kind.SHARE else "The times that changed",
+            note="Share of claims, or of their bills" if kind is Kind.SHARE else "Median days",
+            # Alone it would leave half of the page empty.
+            wide=len(drifts) == len(found.drifts),
+            changes=tuple(
+                charts.Change(
+                    drift.who.name, drift.baseline, drift.current, drift == found.drifts[0], detail=what(drift)
                 )
-            )
-    return [*shown, _outcome_bars(found), _timeline(found)]
+                for drift in drifts[: charts.MOST]
+            ),
+            kind=kind,
+        )
+        for kind, drifts in kinds.items()
+        if drifts
+    ]
+    return [*shown, _outcome_bars(found), _severity_bars(found), _timeline(found)]
+
+
+def _severity_bars(found: Drifts) -> charts.Chart:
+    order = sorted(found.by_payer, key=lambda who: (-sum(found.by_payer[who]), who))
+    most = sum(found.by_payer[order[0]])
+    return charts.Bars(
+        title=f"{order[0].name} has the most events: {most:,} of {found.outcomes.events:,}"
+        if len(order) > 1
+        else f"All events are {order[0].name}'s",
+        note="Events by payer and severity",
+        parts=tuple(name for name, _ in words.SEVERITIES),
+        bars=tuple(
+            charts.Bar(who.name, found.by_payer[who], f"{sum(found.by_payer[who]):,}") for who in order[: charts.MOST]
+        ),
+    )
 
 
 def _outcome_bars(found: Drifts) -> charts.Chart:
@@ -202,7 +211,7 @@ def _drifts(found: Drifts) -> Table:
             Column("share_now", "Now", Kind.SHARE),
             Column("days_before", "Days before", Kind.DAYS),
             Column("days_now", "Days now", Kind.DAYS),
-            Column("effect", "Effect", Kind.SCORE),
+            Column("effect", "", Kind.SCORE),
             Column("events", "Events", Kind.COUNT),
             Column("alerted", "Alerted", Kind.COUNT),
             Column("first", "First", Kind.DATE),

@@ -47,9 +47,8 @@ def content(found: Payments) -> Content:
 def _headline(found: Payments) -> str:
     later, everything = found.later, found.everything
     if later:
-        span = found.steps.span(len(found.steps.latest[0]))
-        slower = words.days(later.now - later.before)
-        return f"{later.who.name} pays {slower} later than before: a median of {later.now} days in {span}"
+        compared = found.steps.compared(f"a median of {words.days(later.now)}", str(later.before))
+        return f"{later.who.name} pays later: {compared}"
     if everything:
         median, p90 = quantile(everything, 0.5) or 0, quantile(everything, 0.9) or 0
         return f"Half of the payments came within {words.days(median)}, nine in ten within {words.days(p90)}"
@@ -60,10 +59,11 @@ def _headline(found: Payments) -> str:
 def _lead(found: Payments) -> str:
     total, old = found.total, found.open_by_age[-1:] or []
     overdue = words.money(old[0].billed) if old else "nothing"
+    answered = words.counted(total.answered, "claim")
     return (
-        f"{words.opening(words.counted(len(found.amounts), 'payer'))} answered "
-        f"{words.counted(total.answered, 'claim')} and paid {words.money(total.paid)} of the "
-        f"{words.money(total.billed)} billed. On {words.day(found.steps.ends[-1])}, {overdue} had been waiting for an answer for more than 90 days."
+        f"{words.opening(words.counted(len(found.amounts), 'payer'))} answered {answered} and paid "
+        f"{words.money(total.paid)} of the {words.money(total.billed)} billed. On {words.day(found.steps.ends[-1])}, "
+        f"{overdue} had been waiting for an answer for more than 90 days."
     )
 
 
@@ -107,7 +107,7 @@ def _spread(found: Payments, by_payer: dict[Who, Counter[int]], most: list[Who])
         title = f"A median of {words.days(slowest)}" + (", whoever pays" if len(slow) > 1 else "")
     return charts.Ranges(
         title=title,
-        note="Days to payment: the median, the middle half, and the 10th to the 90th percentile",
+        note="Days to payment: median, middle half and middle 80%",
         ranges=tuple(charts.Range(who.name, spreads[who], who == marked) for who in slow),
     )
 
@@ -115,8 +115,10 @@ def _spread(found: Payments, by_payer: dict[Who, Counter[int]], most: list[Who])
 def _medians(found: Payments, most: list[Who]) -> charts.Chart:
     later = found.later
     return charts.Lines(
-        title=f"{later.who.name} went from {later.before} to {later.now} days" if later else "No payer became slower",
-        note=f"Median days to payment, by {found.steps.word} of payment",
+        title=f"{later.who.name} went from {later.before} to {later.now} days"
+        if later
+        else "No payer became clearly slower",
+        note=f"Median days to payment, {found.steps.by}",
         days=found.steps.ends,
         series=tuple(
             charts.Series(

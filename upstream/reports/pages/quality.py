@@ -101,7 +101,7 @@ def _charts(found: Quality) -> list[charts.Chart]:
                 title=f"{words.opening(weakest[0])} has the most room to improve"
                 if weakest[1] < 1
                 else "All four scores are perfect",
-                note=f"Scores of the files by {found.steps.word} (dots), and over the 30 days before each day (grey)",
+                note=f"Scores of the files (dots), {found.steps.by}; grey: over the 30 days before each day",
                 wide=True,
                 start=found.steps.start,
                 days=found.steps.ends,
@@ -116,7 +116,7 @@ def _charts(found: Quality) -> list[charts.Chart]:
                 title=f"Most is refused for {column or _WHOLE_ROW}: {words.name(check)}",
                 note="Failed checks by column",
                 bars=tuple(
-                    charts.Bar(f"{column or _WHOLE_ROW}: {words.name(check)}", (count,), f"{count:,}", number == 0)
+                    charts.Bar(column or _WHOLE_ROW, (count,), f"{count:,}", number == 0, detail=words.name(check))
                     for number, ((check, column), count) in enumerate(refusals)
                 ),
             )
@@ -126,7 +126,7 @@ def _charts(found: Quality) -> list[charts.Chart]:
         shown.append(
             charts.Columns(
                 title=f"{words.opening(words.counted(stored, 'row'))} stored, {refused:,} refused",
-                note=f"Rows received by {found.steps.word}",
+                note=f"Rows received {found.steps.by}",
                 columns=tuple(
                     charts.Column(words.short(end), rows)
                     for end, rows in zip(found.steps.ends, found.rows, strict=True)
