@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from upstream.demo import ROOT
+from upstream.demo.processes import ROOT
 
 COMMAND = [sys.executable, "-m", "upstream.demo"]
 
@@ -52,12 +52,20 @@ class TestDemo:
             "batch 1: success, 9,000 of 9,000 stored",
             "Humana pays later",
             "Humana denies more claims",
-            '  upstream_claim_records_ingested_total{customer_id="demo",status="success"} 9000.0\n',
-            "  # TYPE django_http_requests_total_by_method_total counter\n",
-            '  django_http_requests_total_by_method_total{method="POST"} 2.0\n',
+            "one over a month without claims: failed; no claim was answered from 2001-01-01 to 2001-01-31",
+            "  all 24 business families have moved\n",
+            '  django_http_requests_total_by_method_total{method="POST"} 10\n',
+            'task="upstream.ingest"} 3\n',
         ):
             assert expected in said
         assert not listens(port)
+        pages = sorted((ROOT / "var" / "demo" / str(port)).glob("*.html"))
+        assert ["denial_analysis", "drift_summary", "payment_analysis", "quality_dashboard"] == [
+            page.stem for page in pages
+        ]
+        for page in pages:
+            assert page.as_uri() in said
+            assert "<svg" in page.read_text()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_stays_up_until_it_is_interrupted(self, port: int, number: signal.Signals) -> None:

@@ -260,7 +260,8 @@ class TestLog:
 
     def test(self, killing: Killing, tmp_path: Path) -> None:
         running, claims = killing.service, tmp_path / "claims.csv"
-        claims.write_bytes((running.directory / f"{NEW}.csv").read_bytes()[:20_000] + b"planted" * 20_000 + b"\n")
+        lines = (running.directory / f"{NEW}.csv").read_text().splitlines()[:2000]
+        claims.write_text("\n".join([*lines, "planted" * 20_000, ""]))
         running.run(RECEIVE, who=NEW, path=str(claims))
         with running.worker() as worker:
             wait_until(killing.ended, worker.log)
