@@ -1,4 +1,4 @@
-"""Real Celery workers for tests, with a Redis and a site of their own: stopped by process id."""
+"""Real Celery workers for tests, with a Redis of their own: stopped by process id."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from celery import Celery
 
+from telemetry.catalogue.tasks import task_catalogue
+from telemetry.projections import evaluate_all
+from telemetry.samples import HistogramValue
+from telemetry.store import open_store
 from telemetry.tests.instrumentation.cache_servers import cache_server
-from telemetry.tests.servers.harness import CHECKOUT, Samples, Server, get, gunicorn, total
+from telemetry.tests.servers.harness import CHECKOUT, Samples, total
 
 TASKS = "telemetry.tests.servers.celery_tasks"
-SETTINGS = "telemetry.tests.servers.celery_settings"
 SENT, STARTED = "telemetry_task_sent_total", "telemetry_task_started_total"
 ENDED = tuple(
     f"telemetry_task_{outcome}_total" for outcome in ("succeeded", "failed", "retried", "ignored", "rejected")
@@ -31,28 +35,60 @@ _QUICK = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--logl
 
 
 @dataclass
-class Worker:
-    """A running worker, the site that sends it tasks, and what both share."""
+class Place:
+    """Where workers meet: the store, the broker, and the files that they write."""
 
-    process: subprocess.Popen[bytes]
-    site: Server
+    directory: Path
     broker: redis.Redis
-    written: Path
-    output: Path
+    address: str
+    app: Celery
+    """Sends from this process, which keeps its own counts elsewhere."""
 
-    def send(self, task: str, times: int = 1, **options: float) -> None:
-        """Have the site send tasks."""
-        query = "&".join(f"{name}={value}" for name, value in options.items())
-        assert 200 == get(self.site.port, f"/send/{task}/{times}?{query}")[0]
+    @property
+    def store(self) -> Path:
+        return self.directory / "store"
 
-    def children(self) -> list[int]:
-        """The processes of its pool."""
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text().split()]
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the site and the workers are told."""
+        return {
+            "DJANGO_SETTINGS_MODULE": "telemetry.tests.servers.celery_settings",
+            "TELEMETRY_STORE_DIR": str(self.store),
+            "CELERY_BROKER": self.address,
+            "CELERY_LOG": str(self.directory / "tasks.log"),
+            "TEST_DATABASE": str(self.directory / "tasks.sqlite3"),
+        }
+
+    def send(self, task: str, times: int = 1, arguments: tuple[Any, ...] = (), **options: Any) -> None:
+        for _ in range(times):
+            self.app.send_task(f"{TASKS}.{task}", arguments, **options)
+
+    def samples(self) -> Samples:
+        """Every sample of the tasks' families, over all processes; of a histogram its count."""
+        found: Samples = {}
+        reading = open_store((), self.store).read()
+        for family in evaluate_all(task_catalogue().projections, reading):
+            for labels, value in family.series:
+                if isinstance(value, HistogramValue):
+                    found[f"{family.family.name}_count", frozenset(labels)] = value.count
+                else:
+                    found[family.family.name, frozenset(labels)] = value
+        return found
+
+    def wait(self, until: Callable[[Samples], bool], seconds: float = 20) -> Samples:
+        """The first samples for which this holds."""
+        deadline = time.monotonic() + seconds
+        while not until(samples := self.samples()):
+            if time.monotonic() > deadline:
+                shown = [f"{name} {dict(labels)} {value}" for (name, labels), value in samples.items() if value]
+                logs = [path.read_text()[-4000:] for path in self.directory.glob("worker*.log")]
+                raise AssertionError("\n".join([f"not within {seconds:g} s:", *sorted(shown), *logs]))
+            time.sleep(0.03)
+        return samples
 
     def log(self) -> list[tuple[str, int]]:
         """What the tasks have written, and in which process."""
-        lines = self.written.read_text().splitlines()
+        lines = (self.directory / "tasks.log").read_text().splitlines()
         return [(word, int(pid)) for word, _, pid in (line.rpartition(" ") for line in lines)]
 
     def begun(self) -> int:
@@ -64,30 +100,25 @@ class Worker:
         found: list[Any] = [self.broker.get(key) for key in self.broker.scan_iter("celery-task-meta-*")]
         return Counter(json.loads(result)["status"] for result in found)
 
-    def wait(self, until: Callable[[Samples], bool], seconds: float = 20) -> Samples:
-        """The first page of the site for which this holds."""
-        deadline = time.monotonic() + seconds
-        while not until(samples := self.site.scrape()):
-            if time.monotonic() > deadline:
-                page = sorted(
-                    f"{name} {dict(labels)} {value}" for (name, labels), value in samples.items() if "_task" in name
-                )
-                raise AssertionError(
-                    f"not within {seconds:g} s:\n{chr(10).join(page)}\n{self.output.read_text()[-8000:]}"
-                )
-            time.sleep(0.05)
-        return samples
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Warmly, by default: it waits for the runs that are under way."""
+@dataclass
+class Worker:
+    """A running worker."""
+
+    process: subprocess.Popen[bytes]
+
+    def children(self) -> list[int]:
+        """The processes of its pool."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """At once by default: the kernel ends the pool with it. By SIGTERM it ends when its runs have."""
         if self.process.poll() is None:
             self.process.send_signal(how)
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
-                for pid in self.children():
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
                 self.process.kill()
                 self.process.wait(20)
 
@@ -103,41 +134,38 @@ def settled(samples: Samples, runs: float) -> bool:
 
 
 @contextlib.contextmanager
-def worker(tmp_path: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Worker]:
-    """A worker with these command-line options, and a gunicorn that shares its store."""
-    written, output = tmp_path / "tasks.log", tmp_path / "worker.log"
-    written.touch()
-    with contextlib.ExitStack() as stack:
-        address = stack.enter_context(cache_server("redis-server")).address
-        environ = {
-            "DJANGO_SETTINGS_MODULE": SETTINGS,
-            "CELERY_BROKER": f"redis://{address}/0",
-            "CELERY_LOG": str(written),
-            "TEST_DATABASE": str(tmp_path / "tasks.sqlite3"),
-            **(env or {}),
-        }
-        site = stack.enter_context(gunicorn(tmp_path, "--workers", "2", env=environ))
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("OTEL_", "PYTEST_", "TELEMETRY_", "DJANGO_"))
-        }
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A place for workers below `tmp_path`."""
+    (tmp_path / "tasks.log").touch()
+    with cache_server("redis-server") as server:
+        address = f"redis://{server.address}/0"
+        with redis.Redis.from_url(address) as broker, Celery("client", set_as_current=False, broker=address) as app:
+            yield Place(tmp_path, broker, address, app)
+
+
+@contextlib.contextmanager
+def worker(where: Place, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Worker]:
+    """A worker with these command-line options and this environment."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OTEL_", "PYTEST_", "TELEMETRY_", "DJANGO_"))
+    }
+    output = where.directory / f"worker{len(list(where.directory.glob('worker*.log')))}.log"
+    with output.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", TASKS, "worker", *_QUICK, *options],
             cwd=CHECKOUT,
-            env={**kept, "PYTHONPATH": str(CHECKOUT), "TELEMETRY_STORE_DIR": str(site.store), **environ},
-            stdout=stack.enter_context(output.open("ab")),
+            env={**kept, "PYTHONPATH": str(CHECKOUT), **where.environ, **(env or {})},
+            stdout=log,
             stderr=subprocess.STDOUT,
         )
-        broker = stack.enter_context(redis.Redis.from_url(environ["CELERY_BROKER"]))
-        found = Worker(process, site, broker, written, output)
-        stack.callback(found.stop)
-        _wait_for_start(found)
+    found = Worker(process)
+    try:
+        deadline = time.monotonic() + 30
+        while " ready." not in output.read_text():
+            assert process.poll() is None and time.monotonic() < deadline, output.read_text()
+            time.sleep(0.03)
         yield found
-
-
-def _wait_for_start(worker: Worker, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while " ready." not in worker.output.read_text():
-        assert worker.process.poll() is None and time.monotonic() < deadline, worker.output.read_text()
-        time.sleep(0.05)
+    finally:
+        found.stop()
