@@ -44,7 +44,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         port = service.server.port
         config.write_text(_CONFIG.format(rules=RULES, port=port, job=JOB, long_names_job=LONG_NAMES_JOB))
         found = stack.enter_context(running(config, directory / "data"))
-        stack.enter_context(_pulse(port))
+        stack.enter_context(_pulse(port, service.token))
         for job in (JOB, LONG_NAMES_JOB):
             found.wait_for_sample(f'count_over_time(up{{job="{job}"}}[1m]) > 1')
         work(service, directory)
@@ -56,8 +56,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
 
 
 @contextlib.contextmanager
-def _pulse(port: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "telemetry.tests.prometheus.pulse", str(port)]
+def _pulse(port: int, token: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "telemetry.tests.prometheus.pulse", str(port), token]
     process = subprocess.Popen(command, cwd=CHECKOUT)
     try:
         yield

@@ -1,12 +1,6 @@
-"""The product as a developer runs it, with a cache of its own."""
-
-import os
+"""The product as a developer runs it, without its schedule: nothing happens that the test does not cause."""
 
 from upstream.settings.dev import *  # noqa: F403
+from upstream.settings.dev import CELERY_BEAT_SCHEDULE
 
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": os.environ["UPSTREAM_TEST_CACHE"],
-    }
-}
+CELERY_BEAT_SCHEDULE = {"sweep": CELERY_BEAT_SCHEDULE["sweep"]}

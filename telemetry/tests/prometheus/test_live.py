@@ -13,7 +13,7 @@ from telemetry import runtime
 from telemetry.tests.prometheus import promtool, rules
 from telemetry.tests.prometheus.live import JOB, LONG_NAMES_JOB
 from telemetry.tests.prometheus.server import Prometheus, QueryError
-from telemetry.tests.prometheus.upstream_service import ROWS
+from telemetry.tests.prometheus.upstream_service import ATTEMPTS, ROWS
 from telemetry.tests.servers.harness import get, gunicorn, parse
 
 SHORT_FORMS = [
@@ -65,7 +65,7 @@ class TestTheProduct:
         ingested = prometheus.wait_for_sample(f'sum(upstream_claim_records_ingested_total{{job="{JOB}"}})')
         assert [ROWS + 2] == [sample.value for sample in ingested]
         (failed,) = prometheus.wait_for_sample(f'upstream_background_job_failed_total{{job="{JOB}"}}')
-        assert ("drift_detection", "OperationalError", 1.0) == (
+        assert ("drift_detection", "OperationalError", ATTEMPTS) == (
             failed.labels["job_type"],
             failed.labels["error_type"],
             failed.value,
