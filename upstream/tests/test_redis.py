@@ -35,7 +35,7 @@ def running(redis: CacheServer, tmp_path: Path) -> Iterator[Service]:
 
 
 def completed(service: Service, number: int) -> bool:
-    return [["completed", 1]] * number == service.run(JOBS)
+    return bool([["completed", 1]] * number == service.run(JOBS))
 
 
 class TestRedis:
