@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.test import override_settings
 from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
 from telemetry.tests.project import settings as project
 
+collect_ignore = [] if find_spec("django.tasks") else ["test_tasks_django.py"]
 INNER = [path for path in project.MIDDLEWARE if path not in (BEFORE, AFTER)]
 
 
