@@ -59,7 +59,7 @@ class TestEndpoint:
     def test_a_scrape_asks_no_database(self, client: Client) -> None:
         """No `db` mark: pytest-django fails the test where anything connects."""
         with pytest.raises(RuntimeError, match="Database access not allowed"):
-            client.get("/claims/batches/?customer=x")
+            client.get("/api/v1/batches/", headers={"Authorization": "Token x"})
         assert 200 == client.get("/metrics").status_code
 
     def test_a_scrape_counts_as_a_request(self, client: Client) -> None:

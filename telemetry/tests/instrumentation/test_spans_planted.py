@@ -26,6 +26,8 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "DATABASE_URL": f"sqlite:///{directory / 'db.sqlite3'}",
             "DJANGO_SETTINGS_MODULE": "upstream.settings.test",
             "TELEMETRY_STORE_DIR": str(directory / "store"),
+            "UPSTREAM_VAR_DIR": str(directory / "var"),
+            "UPSTREAM_WEBHOOK_ALLOW_PRIVATE": "1",
         },
         capture_output=True,
         text=True,
@@ -38,9 +40,18 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 class TestPlanted:
     def test_the_word_was_worked_on(self, left: dict[str, Any]) -> None:
-        assert [201, 500, 400, 400, 404, 200, 404, 404, 400, 200] == left["statuses"]
+        assert [202, 500, 202, 202, 202, 400, 400, 202, 400, 200, 401, 404, 200, 200] == left["statuses"]
+        assert [
+            ["deliver", "completed", ""],
+            ["deliver", "queued", "Unreachable"],
+            ["detect", "completed", ""],
+            ["ingest", "completed", ""],
+            ["ingest", "failed", "FileRejected"],
+            ["quality", "queued", "ValueError"],
+            ["report", "completed", ""],
+        ] == left["jobs"]
         assert left["kept"] > 0
-        assert {"GET claims/batches/", "POST claims/upload/", "POST detection/run/"} <= {
+        assert {"GET api/v1/batches/", "POST api/v1/batches/", "POST api/v1/detections/"} <= {
             span["name"] for span in left["spans"]
         }
 
@@ -50,7 +61,8 @@ class TestPlanted:
 
     def test_no_log_record_holds_it(self, left: dict[str, Any]) -> None:
         records = [json.loads(line) for line in left["log"]]
-        assert {"django.db.backends", "django.request", "upstream"} <= {record["logger"] for record in records}
+        loggers = {"django.db.backends", "django.request", "upstream", "upstream.jobs.attempt", "celery.app.trace"}
+        assert loggers <= {record["logger"] for record in records}
         assert {"ValueError", "django.db.utils.OperationalError"} <= {
             record.get("exception.type") for record in records
         }
