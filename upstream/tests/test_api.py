@@ -194,7 +194,8 @@ class TestReports:
             ({"report_type": "weather"}, "'report_type': \"weather\" is not a valid choice."),
             ({"start": "soon"}, "'start': Date has wrong format."),
             ({"end": "2025-05-31"}, "days: 2025-06-01 is after 2025-05-31;"),
-            ({"start": "1999-12-31"}, "days: 1999-12-31 to 2025-06-30 are 9,314;"),
+            ({"start": "1999-12-31"}, "days: 1999-12-31 is before there are claims;"),
+            ({"start": "2010-01-01"}, "days: 2010-01-01 to 2025-06-30 are 5,660;"),
             ({"end": None}, "'end': This field may not be null."),
         ],
     )
