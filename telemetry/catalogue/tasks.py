@@ -14,6 +14,7 @@ CELERY, DJANGO = "celery", "django"
 """The values of `system`: Celery, and Django's own tasks framework (`django.tasks`)."""
 
 SUCCEEDED, FAILED, RETRIED, IGNORED, REJECTED = "succeeded", "failed", "retried", "ignored", "rejected"
+OUTCOMES = SUCCEEDED, FAILED, RETRIED, IGNORED, REJECTED
 """How a run ends by itself: exactly one of these."""
 
 REVOKED, EXPIRED, TERMINATED = "revoked", "expired", "terminated"
@@ -74,16 +75,16 @@ def task_catalogue() -> TaskCatalogue:
     projections = (
         _counter("telemetry_task_sent_total", "Tasks handed to a broker or backend.", _TASK, Source(sent)),
         _counter("telemetry_task_started_total", "Runs of tasks that have begun.", _TASK, Source(begun)),
-        _counter("telemetry_task_succeeded_total", "Runs that came to their end.", _TASK, ended(SUCCEEDED)),
+        _counter("telemetry_task_succeeded_total", "Runs that ended without an exception.", _TASK, ended(SUCCEEDED)),
         _counter("telemetry_task_failed_total", "Runs that an exception ended.", failure, ended(FAILED)),
         _counter("telemetry_task_retried_total", "Runs that asked for another one.", failure, ended(RETRIED)),
         _counter(
             "telemetry_task_ignored_total",
-            "Runs that said to ignore them, or were replaced by another task.",
+            "Runs that raised Ignore, as those do that another task replaces.",
             _TASK,
             ended(IGNORED),
         ),
-        _counter("telemetry_task_rejected_total", "Runs that rejected their message.", _TASK, ended(REJECTED)),
+        _counter("telemetry_task_rejected_total", "Runs that raised Reject.", _TASK, ended(REJECTED)),
         Projection(
             Family(
                 "telemetry_task_lost_total",

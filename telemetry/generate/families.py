@@ -16,6 +16,7 @@ from telemetry.catalogue.migrations import migration_catalogue
 from telemetry.catalogue.models import model_catalogue
 from telemetry.catalogue.request_queries import request_queries_catalogue
 from telemetry.catalogue.short_names import short_names
+from telemetry.catalogue.tasks import CELERY, DJANGO, OUTCOMES, task_catalogue
 from telemetry.spec import Family, Projection
 
 OWN = "telemetry"
@@ -30,6 +31,7 @@ class Section(StrEnum):
     DATABASE = "database"
     CACHE = "cache"
     MODELS = "models"
+    TASKS = "tasks"
     BUSINESS = "business"
     PROCESS = "process"
     OWN = "own"
@@ -40,7 +42,7 @@ class Entry:
     """One family as it is documented.
 
     `values` are all valid values of the labels that have a closed set; `open_values` the longest
-    text and the budget of those that have not. Both, like `owner`, `unit`, `question` and the
+    text and the budget of those that have not. The latter, like `owner`, `unit`, `question` and the
     `series` of one process, are known of business families only.
     """
 
@@ -68,10 +70,16 @@ def entries() -> dict[Section, tuple[Entry, ...]]:
             Entry(projection.family)
             for projection in (*model_catalogue().projections, *migration_catalogue().projections)
         ),
+        Section.TASKS: tuple(_task(projection.family) for projection in task_catalogue().projections),
         Section.BUSINESS: tuple(entry for entry in declared if entry.owner != OWN),
         Section.PROCESS: tuple(map(Entry, _families(process))),
         Section.OWN: (*map(Entry, _families(own)), *(entry for entry in declared if entry.owner == OWN)),
     }
+
+
+def _task(family: Family) -> Entry:
+    closed = {"system": (CELERY, DJANGO), "outcome": OUTCOMES}
+    return Entry(family, values={label: closed[label] for label in family.labels if label in closed})
 
 
 def _business(measure: Measure[...]) -> Entry:

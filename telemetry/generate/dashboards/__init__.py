@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from telemetry.generate.dashboards import business, database, service, views
+from telemetry.generate.dashboards import business, database, service, tasks, views
 from telemetry.generate.families import Entry, Section
 
 __all__ = ["dashboards", "expressions"]
@@ -23,6 +23,7 @@ def dashboards(sections: Mapping[Section, Sequence[Entry]]) -> dict[str, str]:
         "service.json": service.build(),
         "requests_by_view.json": views.build(),
         "database.json": database.build(),
+        "tasks.json": tasks.build(),
         "business.json": business.build(sections[Section.BUSINESS]),
     }
     return {name: _encode(dashboard) for name, dashboard in built.items()}

@@ -22,10 +22,11 @@ PATHS = sorted((CHECKOUT / files.DASHBOARDS).glob("*.json"))
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 
 
-def test_there_are_four_of_their_own() -> None:
-    assert ["business.json", "database.json", "requests_by_view.json", "service.json"] == [path.name for path in PATHS]
+def test_there_are_five_of_their_own() -> None:
+    names = ["business.json", "database.json", "requests_by_view.json", "service.json", "tasks.json"]
+    assert names == [path.name for path in PATHS]
     read = [json.loads(path.read_text()) for path in PATHS]
-    assert 4 == len({dashboard["uid"] for dashboard in read}) == len({dashboard["title"] for dashboard in read})
+    assert 5 == len({dashboard["uid"] for dashboard in read}) == len({dashboard["title"] for dashboard in read})
 
 
 @each
