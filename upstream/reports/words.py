@@ -47,14 +47,14 @@ class Who(NamedTuple):
 
 
 def show(value: Cell, kind: Kind) -> str:
-    """One figure in words, such as 1,204, $3,115, 8.1% or 5 May 2025."""
+    """One figure in words, such as 1,204, $3,115, 8.1% or 5 Jun 2025."""
     match value:
         case None:
             return NOTHING
         case str():
             return name(value) if kind is Kind.NAME else value
         case datetime.date():
-            return day(value)
+            return format_date(value, "j M Y")
     match kind:
         case Kind.MONEY:
             return f"${value:,.0f}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Window
+from django.db.models import CharField, Count, F, Max, Min, Q, QuerySet, Window
 from django.db.models.fields.json import KT
-from django.db.models.functions import RowNumber
+from django.db.models.functions import Cast, RowNumber
 
 from upstream.detection import KIND as DETECTION
 from upstream.models import Customer, DriftEvent, Job
@@ -92,7 +92,7 @@ def measure(customer: Customer, start: datetime.date, end: datetime.date) -> Dri
     events = DriftEvent.objects.filter(customer=customer, window_end__range=(start, end))
     passes = (
         Job.objects.filter(customer=customer, name=DETECTION, status=Job.Status.COMPLETED)
-        .annotate(window_end=KT("result__window_end"))
+        .annotate(window_end=Cast(KT("result__window_end"), CharField()))
         .filter(window_end__gte=start.isoformat(), window_end__lte=end.isoformat())
     )
     return Drifts(start, end, passes.count(), _drifts(events), _by_type(events), _by_payer(events), _by_day(events))

@@ -87,7 +87,7 @@ def _charts(found: Denials) -> list[charts.Chart]:
         charts.Lines(
             title=f"{risen.who.name} went from {risen.before:.1%} to {risen.now:.1%}"
             if risen
-            else "No payer's rate rose by more than chance explains",
+            else "No clear rise with any payer",
             note=f"Denied share of answered claims, {found.steps.by}",
             days=found.steps.ends,
             series=tuple(

@@ -117,7 +117,7 @@ def _medians(found: Payments, most: list[Who]) -> charts.Chart:
     return charts.Lines(
         title=f"{later.who.name} went from {later.before} to {later.now} days"
         if later
-        else "No payer became clearly slower",
+        else "No clear delay with any payer",
         note=f"Median days to payment, {found.steps.by}",
         days=found.steps.ends,
         series=tuple(
