@@ -36,12 +36,17 @@ class LeaseLost(Exception):
 
 
 class AttemptFailed(Exception):
-    """An attempt failed, for the reason that is its cause; `again_in` are the seconds to the next, None if none is."""
+    """An attempt failed, for the reason that is its cause; `again_in` are the seconds to the next, None if none is.
 
-    def __init__(self, job: Job, again_in: float | None) -> None:
-        # What went wrong may be told in words out of a file of claims: those are the job's, and no log's.
-        super().__init__(f"{job}: {job.error_type}")
+    What went wrong may be told in words out of a file of claims: those are the job's, and not this message's.
+    """
+
+    def __init__(self, told: str, again_in: float | None) -> None:
+        super().__init__(told, again_in)
         self.again_in = again_in
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Run:
@@ -105,7 +110,7 @@ def attempt(job_id: int) -> None:
             _logger.error("%s failed\n%s", job, stack(error))
         if not isinstance(error, Exception):
             raise
-        raise AttemptFailed(job, again_in) from error
+        raise AttemptFailed(f"{job}: {job.error_type}", again_in) from error
     metrics.track_job_duration(job.job_type, time.perf_counter() - began)
     metrics.track_job_completed(job.job_type, job.customer.code)
 

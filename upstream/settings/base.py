@@ -79,7 +79,7 @@ EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = "upstream@localhost"
 
 # Only workers know a broker; what is lost in it the table of jobs brings back.
-CELERY_BROKER_URL = _env.text("UPSTREAM_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = _env.text("UPSTREAM_BROKER_URL", "filesystem://localhost/")
 CELERY_BROKER_TRANSPORT_OPTIONS = _env.broker_options(CELERY_BROKER_URL, VAR_DIR / "broker")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
