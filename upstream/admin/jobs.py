@@ -19,10 +19,10 @@ class JobAdmin(ReadOnly):
         *("id", "name", "customer", "job_type", "status", "tried", "error_type"),
         *("due_at", "started_at", "finished_at"),
     )
-    list_filter = ("status", "name", "job_type", "error_type", "customer")
+    # Not a drill-down by date: it would read the whole of a table that grows with everything that is done.
+    list_filter = ("status", "name", "job_type", "error_type", "created_at", "customer")
     list_select_related = ("customer",)
     search_fields = ("name", "key", "customer__code")
-    date_hierarchy = "created_at"
     exclude = ("lease",)
     actions = ("retry",)
 
