@@ -13,7 +13,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 UPSTREAM_ALERT_RECIPIENTS = ["operators@example.com"]
 UPSTREAM_WEBHOOK_ALLOW_PRIVATE = True
-CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_URL = "memory://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 # Static files straight from the apps: nothing need be collected.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True

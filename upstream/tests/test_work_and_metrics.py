@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from telemetry import business
-from upstream import generator
-from upstream.models import Alert, Customer, DriftEvent, Job, Payer
-from upstream.tests.conftest import line
+from upstream import generator, jobs
+from upstream.models import Alert, AlertChannel, ApiToken, Customer, DriftEvent, Job, Payer, QualitySnapshot
+from upstream.tests.conftest import line, work
+from upstream.tests.receiver import receiver
 
 CODE = "a-customer-whose-code-is-as-long-as-a-code-can-be-0123456789-abc"
+JSON = "application/json"
 Points = dict[tuple[str, ...], float]
 
 
@@ -50,15 +53,19 @@ def meter() -> Iterator[Meter]:
 
 
 @pytest.fixture
-def done(db: None, meter: Meter, settings: Any) -> Meter:
-    """Two uploads (one with a bad row of every kind, one unusable), detection twice, mail that fails once."""
+def done(transactional_db: None, meter: Meter, settings: Any) -> Meter:
+    """All work once, and what can go wrong with it.
+
+    Two uploads (one with a bad row of every kind, one unusable), detection twice, a webhook that takes what it
+    gets, two reports (one over a month without claims), a snapshot, and a call too many.
+    """
     assert 64 == len(CODE)
-    Customer.objects.create(code=CODE, name="Long")
+    customer = Customer.objects.create(code=CODE, name="Long")
     for code, name in generator.PAYERS.items():
         Payer.objects.create(code=code, name=name)
-    web = Client()
+    program = Client(headers={"Authorization": f"Token {ApiToken.issue(customer, 'test')[1]}"})
     text = io.StringIO()
-    generator.write(generator.claims(8_000, 1, CODE[:40], "humana"), text)
+    generator.write(generator.claims(8_000, 1, CODE[:40], generator.drifting("humana")), text)
     bad = [
         line(customer=CODE, claim_id=""),
         line(customer=CODE, procedure_code="?"),
@@ -66,13 +73,30 @@ def done(db: None, meter: Meter, settings: Any) -> Meter:
         line(customer=CODE, payer="nobody"),
         line(customer=CODE, claim_id=f"{CODE[:40]}-000000001"),
     ]
-    content = text.getvalue().replace(f"{CODE[:40]},", f"{CODE},") + "".join(f"{row}\n" for row in bad)
+    content = text.getvalue().replace(f"{CODE[:40]},", f"{CODE},")
+    # The generator's files have a column more.
+    content += "".join(f"{row}{',' * (content.partition(chr(10))[0].count(',') - row.count(','))}\n" for row in bad)
     for upload in (content.encode(), b"nonsense"):
-        web.post("/claims/upload/", {"customer": CODE, "file": io.BytesIO(upload)})
+        answer = program.post("/api/v1/batches/", {"file": io.BytesIO(upload)})
+        assert 202 == answer.status_code, answer.content
+    work()
     settings.UPSTREAM_ALERT_RECIPIENTS = []
-    web.post("/detection/run/", {"customer": CODE})
-    web.post("/detection/run/", {"customer": CODE})
-    web.get("/claims/batches/", {"customer": CODE})
+    with receiver() as webhook:
+        AlertChannel.objects.create(
+            customer=customer, channel_type="webhook", target=webhook.url(), secret="whsec_c2VjcmV0"
+        )
+        for _ in range(2):
+            assert 202 == program.post("/api/v1/detections/", {}, JSON).status_code
+            work()
+    for year in ("2025", "2001"):
+        days = {"start": f"{year}-06-01", "end": f"{year}-06-30"}
+        answer = program.post("/api/v1/reports/", {"report_type": "denial_analysis", **days}, JSON)
+        assert 202 == answer.status_code, answer.content
+    jobs.enqueue("quality", customer, day=timezone.localdate().isoformat())
+    work()
+    assert 200 == program.get("/api/v1/batches/").status_code
+    settings.UPSTREAM_API_BURST = "1/minute"
+    assert 429 == program.get("/api/v1/customer/").status_code
     return meter
 
 
@@ -88,34 +112,48 @@ EXPECTED: dict[str, Points] = {
         ("duplicate_record", CODE, "warning"): 1,
     },
     "upstream_background_job_started": {
+        (CODE, "data_sync"): 3,
+        (CODE, "drift_detection"): 2,
+        (CODE, "alert_processing"): 2,
+        (CODE, "report_generation"): 2,
+    },
+    "upstream_background_job_completed": {
         (CODE, "data_sync"): 2,
         (CODE, "drift_detection"): 2,
         (CODE, "alert_processing"): 2,
+        (CODE, "report_generation"): 1,
     },
-    "upstream_background_job_completed": {(CODE, "data_sync"): 1, (CODE, "drift_detection"): 2},
     "upstream_background_job_failed": {
         (CODE, "FileRejected", "data_sync"): 1,
-        (CODE, "NoRecipient", "alert_processing"): 2,
+        (CODE, "NoData", "report_generation"): 1,
     },
-    "upstream_background_job_duration_seconds": {("data_sync",): 2, ("drift_detection",): 2, ("alert_processing",): 2},
-    "upstream_drift_computation_seconds": {(product,): 2 for product in PRODUCTS},
+    "upstream_background_job_duration_seconds": {
+        ("data_sync",): 3,
+        ("drift_detection",): 2,
+        ("alert_processing",): 2,
+        ("report_generation",): 2,
+    },
+    "upstream_drift_computation_seconds": {(product,): 2 for product in (*PRODUCTS, "DriftWatch")},
     "upstream_denial_signal": {(CODE, "rate_change"): 2},
     "upstream_payment_delay_signal": {(CODE, "high"): 2},
     "upstream_alert_suppressed": {(CODE, product, "duplicate"): 1 for product in PRODUCTS},
-    "upstream_alert_failed": {("email", CODE, "NoRecipient", product): 1 for product in PRODUCTS},
-    "upstream_alert_delivered": {},
+    "upstream_alert_failed": {},
+    "upstream_alert_delivered": {("webhook", CODE, product): 1 for product in PRODUCTS},
     "upstream_alert_processing_seconds": {(product,): 1 for product in PRODUCTS},
     "upstream_api_endpoint_calls": {
-        (CODE, "claims_upload", "POST"): 2,
-        (CODE, "detection_run", "POST"): 2,
-        (CODE, "claims_batches", "GET"): 1,
+        (CODE, "batches-list", "POST"): 2,
+        (CODE, "batches-list", "GET"): 1,
+        (CODE, "detections-list", "POST"): 2,
+        (CODE, "reports-list", "POST"): 2,
+        (CODE, "customer", "GET"): 1,
     },
-    "upstream_api_rate_limit_hit": {},
+    "upstream_api_rate_limit_hit": {(CODE, "customer", "burst"): 1},
     "upstream_cache_hit": {},
-    "upstream_cache_miss": {},
-    "upstream_report_generated": {},
-    "upstream_report_generation_failed": {},
-    "upstream_report_generation_seconds": {},
+    # Asked for when the files were taken in, before any of their rows had been read.
+    "upstream_cache_miss": {("ingest_progress",): 2},
+    "upstream_report_generated": {(CODE, "denial_analysis"): 1},
+    "upstream_report_generation_failed": {(CODE, "NoData", "denial_analysis"): 1},
+    "upstream_report_generation_seconds": {("denial_analysis",): 2},
     # A value outside its family's bounds would be here.
     "telemetry_measurements_dropped": {},
 }
@@ -126,8 +164,8 @@ class TestWork:
         assert EXPECTED == {name: done.points(name) for name in EXPECTED}
 
     def test_measures_what_it_stores(self, done: Meter) -> None:
-        batch = Customer.objects.get().batches.get(status="partial")
-        scores = {(CODE, metric_type): score for metric_type, score in batch.scores.values_list("metric_type", "score")}
+        day = QualitySnapshot.objects.values_list("metric_type", "score")
+        scores = {(CODE, metric_type): score for metric_type, score in day}
         assert 4 == len(scores)
         assert scores == done.points("upstream_data_quality_score")
         assert DriftEvent.objects.count() == sum(done.points("upstream_drift_event_detected").values()) == 4
