@@ -35,7 +35,7 @@ from telemetry.instrumentation.tasks._recorder import Run, TaskRecorder, name_of
 HEADER = "telemetry_sent"
 """The header of a message that tells when it was sent, as Unix time in seconds."""
 
-_OUTCOMES = {
+_OUTCOMES: dict[object, str] = {
     states.SUCCESS: SUCCEEDED,
     states.FAILURE: FAILED,
     states.RETRY: RETRIED,
@@ -66,8 +66,8 @@ class CeleryTasks:
         self._receivers = {
             signals.before_task_publish: self._guarded(self._publishing),
             signals.after_task_publish: self._guarded(self._published),
-            signals.task_prerun: self._guarded(self._prerun),
-            signals.task_postrun: self._guarded(self._postrun),
+            signals.task_prerun: self._prerun,
+            signals.task_postrun: self._postrun,
             signals.task_failure: self._guarded(self._failure),
             signals.task_revoked: self._guarded(self._revoked),
             signals.task_unknown: self._guarded(self._unknown),
@@ -105,28 +105,38 @@ class CeleryTasks:
     def _published(self, sender: object, *, routing_key: object = None, **_: object) -> None:
         self._record.sent(CELERY, sender, routing_key)
 
-    def _prerun(self, sender: Any, **_: object) -> None:
-        self._ran = True
-        request = sender.request
-        run = self._record.begun(CELERY, sender.name, _queue(request), sys.exc_info()[1])
-        request.__dict__[self._attribute] = run
-        if not request.is_eager:
-            due = _due(sender, request)
-            if due is not None:
-                self._record.waited(run, time() - due)
-            self._running()
+    def _prerun(self, sender: Any = None, **_: object) -> None:
+        try:
+            request = sender.request
+            run = self._record.begun(CELERY, sender.name, _queue(request), sys.exc_info()[1])
+            request.__dict__[self._attribute] = run
+            if not request.is_eager:
+                self._ran = True
+                due = _due(sender, request)
+                if due is not None:
+                    self._record.waited(run, time() - due)
+                self._running()
+        except Exception as exc:  # noqa: BLE001
+            self._guard.failed("tasks.celery.prerun", exc)
 
-    def _postrun(self, sender: Any, *, state: object = None, retval: Any = None, **_: object) -> None:
-        run: Run | None = sender.request.__dict__.pop(self._attribute, None)
-        if run is None:
-            return
+    def _postrun(self, sender: Any = None, *, state: object = None, retval: Any = None, **_: object) -> None:
+        try:
+            run: Run | None = sender.request.__dict__.pop(self._attribute, None)
+            if run is not None:
+                self._end(sender, run, state, retval)
+        except Exception as exc:  # noqa: BLE001
+            self._guard.failed("tasks.celery.postrun", exc)
+
+    def _end(self, task: Any, run: Run, state: object, retval: Any) -> None:
+        exception: Any = None
         raised = sys.exc_info()[1]
         if raised is None or raised is run.outer:
-            outcome = _OUTCOMES.get(str(state), IGNORED)
-            exception: Any = retval if outcome in (FAILED, RETRIED) else None
+            outcome = _OUTCOMES.get(state, IGNORED)
+            if outcome in (FAILED, RETRIED):
+                exception = retval
         # It is broken off: by an exception that Celery lets through, or by one of Celery's own around the task.
         elif _told_to_end():
-            if not _out_of_time(sender, run):
+            if not _out_of_time(task, run):
                 return  # with its process, which is about to die: then it is lost
             outcome, exception = FAILED, exceptions.TimeLimitExceeded()
         else:

@@ -20,7 +20,7 @@ _MOST = 10_000
 class DjangoTasks:
     """Records the tasks of every backend from `connect()` to `disconnect()`.
 
-    `running` is called when a worker begins one, in its process. The signals are those of the module `django.tasks.signals`.
+    `signals` is the module `django.tasks.signals`; `running` is called when a worker begins a run, in its process.
     """
 
     def __init__(self, signals: Any, record: TaskRecorder, guard: Guard, running: Callable[[], None]) -> None:
