@@ -20,7 +20,6 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from hello_world import urls
 from upstream.api.alerts import AlertDetailSerializer, AlertView
 from upstream.api.base import CustomersOwn
 from upstream.models import Alert, Customer, Payer
@@ -171,5 +170,5 @@ class TestTheWalk:
 
 def _with(more: Any) -> Any:
     module = types.ModuleType("urls_of_the_test")
-    module.urlpatterns = [path(API.lstrip("/"), include([more])), *urls.urlpatterns]  # type: ignore[attr-defined]
+    module.urlpatterns = [path(API.lstrip("/"), include([more])), *get_resolver().url_patterns]  # type: ignore[attr-defined]
     return module
