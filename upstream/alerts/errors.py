@@ -6,7 +6,7 @@ they name a host and a status, never a whole URL, an address or a secret.
 
 from __future__ import annotations
 
-from upstream.errors import Permanent
+from upstream.errors import Later, Permanent
 
 
 class DeliveryError(Exception):
@@ -33,7 +33,7 @@ class Gone(Refused):
     """The receiver answered that it does not exist any more: 410."""
 
 
-class Unavailable(DeliveryError):
+class Unavailable(Later, DeliveryError):
     """The receiver answered that it cannot take the message now."""
 
 

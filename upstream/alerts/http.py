@@ -51,7 +51,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         try:
             # Not by a session: that reads the environment, and the whole body of a redirect.
             with adapter.send(request, stream=True, timeout=(timeout, timeout)) as response:
-                status = response.status_code
+                status, wait = response.status_code, response.headers.get("Retry-After", "")
         finally:
             adapter.close()
     except requests.Timeout:
@@ -61,7 +61,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         failure = Unreachable(f"{host} cannot be reached ({type(error).__name__})")
     else:
-        _judge(host, status)
+        _judge(host, status, wait)
         return
     # Raised out here, so that the library's error, which quotes the URL, is not in the traceback.
     raise failure
@@ -76,11 +76,14 @@ def host_of(url: str) -> str:
     return host or "an unusable URL"
 
 
-def _judge(host: str, status: int) -> None:
+def _judge(host: str, status: int, wait: str) -> None:
     if 200 <= status < 300:
         return
-    kind = Gone if status == _GONE else Unavailable if status in LATER or status >= 500 else Refused
-    raise kind(f"{host} answered {status}")
+    told = f"{host} answered {status}"
+    if status in LATER or status >= 500:
+        # The other form of Retry-After (RFC 9110, section 10.2.3), a date, would need the receiver's clock.
+        raise Unavailable(told, float(wait) if wait.isascii() and wait.isdigit() else 0.0)
+    raise (Gone if status == _GONE else Refused)(told)
 
 
 def _check(url: str) -> None:

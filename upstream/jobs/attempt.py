@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from telemetry.instrumentation.privacy import stack
 from upstream import metrics
-from upstream.errors import Permanent
+from upstream.errors import Later, Permanent
 from upstream.jobs.registry import Kind, kind_of
 from upstream.models import Customer, Job
 
@@ -160,7 +160,7 @@ def _leave(job: Job, **changes: Any) -> None:
 
 def _fail(job: Job, kind: Kind, error: BaseException, seconds: float) -> float | None:
     final = isinstance(error, Permanent) or job.attempts >= job.max_attempts
-    again_in = None if final else _wait(job.attempts)
+    again_in = None if final else _wait(job.attempts, error)
     now = timezone.now()
     changes: dict[str, Any] = {"error_type": type(error).__name__, "error": str(error)[:2000]}
     if again_in is None:
@@ -185,10 +185,11 @@ def _fail(job: Job, kind: Kind, error: BaseException, seconds: float) -> float |
     return again_in
 
 
-def _wait(attempts: int) -> float:
+def _wait(attempts: int, error: BaseException) -> float:
     """Seconds before the next attempt: longer each time, and not the same for all that failed together."""
     longest = min(LONGEST_WAIT, settings.UPSTREAM_RETRY_SECONDS * 4.0 ** (attempts - 1))
-    return longest * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+    asked = min(LONGEST_WAIT, error.again_in) if isinstance(error, Later) else 0.0
+    return max(asked, longest * random.uniform(0.8, 1.0))  # noqa: S311 - no secret
 
 
 @contextmanager

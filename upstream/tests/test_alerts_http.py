@@ -80,6 +80,16 @@ class TestPost:
         assert not isinstance(error, Permanent)
         assert 1 == len(server.requests)
 
+    @pytest.mark.parametrize(
+        ("header", "seconds"), [("120", 120.0), ("", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0), ("-5", 0.0)]
+    )
+    def test_heeds_when_to_come_again(self, header: str, seconds: float) -> None:
+        with receiver(429) as server:
+            server.headers["Retry-After"] = header
+            error = failure(server.url())
+        assert isinstance(error, errors.Unavailable)
+        assert seconds == error.again_in
+
     @pytest.mark.parametrize("status", [304, 400, 401, 403, 404, 405, 422])
     def test_what_will_not(self, status: int) -> None:
         with receiver(status) as server:

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 from upstream import jobs
 from upstream.celery import app
-from upstream.errors import Permanent
+from upstream.errors import Later, Permanent
 from upstream.jobs import registry
 from upstream.models import Customer, Job, Payer
 from upstream.tests.conftest import Calls, named, work
@@ -233,6 +233,20 @@ class TestFailure:
             jobs.attempt(job.pk)
         assert failed.value.again_in is not None
         assert 2880 <= failed.value.again_in <= 3600
+
+    @pytest.mark.parametrize(("asked", "least", "most"), [(100, 100, 100), (1, 8, 10), (1e9, 3600, 3600)])
+    def test_a_wait_that_is_asked_for_is_kept(
+        self, customer: Customer, declare: Declare, settings: Any, asked: float, least: float, most: float
+    ) -> None:
+        def ask(run: jobs.Run) -> None:
+            raise Later("not now", asked)
+
+        settings.UPSTREAM_RETRY_SECONDS = 10
+        declare(ask)
+        with pytest.raises(jobs.AttemptFailed) as failed:
+            jobs.attempt(jobs.enqueue("errand", customer).pk)
+        assert failed.value.again_in is not None
+        assert least <= failed.value.again_in <= most
 
     def test_the_last_one_fails_the_job(self, customer: Customer, declare: Declare, settings: Any) -> None:
         settings.UPSTREAM_RETRY_SECONDS = 0
