@@ -466,19 +466,25 @@ class TestExemplars:
         (exemplar,) = value.exemplars.values()
         assert (2, span.get_span_context().trace_id) == (value.count, exemplar.trace_id)
 
-    def test_a_span_that_its_own_instrumentation_has_ended_already(self, recording: TaskRecording) -> None:
-        """Which receiver is called first depends on who was connected first."""
+    @pytest.mark.parametrize("first", [True, False], ids=["ours", "theirs"])
+    def test_whoever_is_told_first(self, recording: TaskRecording, first: bool) -> None:
+        """The span of a run is made and ended by receivers of the same signals."""
         scope = trace.use_span(TracerProvider().get_tracer("test").start_span("run"), end_on_exit=True)
-        scope.__enter__()
-        signals.task_postrun.connect(
-            lambda **_: scope.__exit__(None, None, None), weak=False, dispatch_uid="tests.ends"
-        )
+        theirs = {
+            signals.task_prerun: lambda **_: scope.__enter__(),
+            signals.task_postrun: lambda **_: scope.__exit__(None, None, None),
+        }
+        recording.tasks.uninstall()
+        if first:
+            recording.tasks.install()
+        for signal, receiver in theirs.items():
+            signal.connect(receiver, weak=False, dispatch_uid="tests")
+        recording.tasks.install()
         try:
-            recording.tasks.uninstall()
-            recording.tasks.install()  # after the other one
             run(does)
         finally:
-            signals.task_postrun.disconnect(dispatch_uid="tests.ends")
+            for signal in theirs:
+                signal.disconnect(dispatch_uid="tests")
         value = recording.series(DURATION)["succeeded", "celery", "shop.does"]
         assert isinstance(value, HistogramValue)
         assert 1 == len(value.exemplars)
@@ -494,6 +500,23 @@ class TestInstallation:
         recording.tasks.install()
         run(does)
         assert (1, 1, 0) == recording.runs()
+
+    def test_only_a_worker_that_begins_a_run_is_told_so(self, recording: TaskRecording) -> None:
+        begun: list[None] = []
+        recording.tasks.running = lambda: begun.append(None)
+        does.apply()
+        assert 0 == len(begun)
+        run(does)
+        assert 1 == len(begun)
+
+    def test_only_a_process_that_has_run_something_is_told_of_its_end(self, recording: TaskRecording) -> None:
+        ends: list[None] = []
+        recording.tasks.ending = lambda: ends.append(None)
+        signals.worker_process_shutdown.send(None, pid=1, exitcode=0)
+        assert 0 == len(ends)
+        run(does)
+        signals.worker_process_shutdown.send(None, pid=1, exitcode=0)
+        assert 1 == len(ends)
 
     def test_several_record_each_for_itself(self, recording: TaskRecording) -> None:
         with TaskRecording(MemoryStore()) as other:
