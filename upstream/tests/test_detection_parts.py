@@ -122,6 +122,16 @@ class TestDenialScope:
         given = denials((2500, 12_500), (300, 5000), cost=(700, 290), code=(1800, 10))
         assert [] == told(Given({0: given}))
 
+    def test_a_reason_hardly_above_its_share_is_the_payer(self) -> None:
+        # From 2 % to 7.5 %, where a fifth of the denials would be 6 %.
+        given = denials((10_000, 100_000), (30_000, 100_000), cost=(2_000, 7_500), code=(8_000, 22_500))
+        assert [(0, "denial_rate", "")] == told(Given({0: given}))
+
+    def test_a_reason_hardly_above_its_rate_is_none(self) -> None:
+        # From 2 % to 4.5 %, while the others fall from 18 % to 5.5 %.
+        given = denials((20_000, 100_000), (10_000, 100_000), cost=(2_000, 4_500), code=(18_000, 5_500))
+        assert [] == told(Given({0: given}))
+
     def test_most_reasons_are_the_payer(self) -> None:
         rising: dict[str, Pair] = dict.fromkeys(("a", "b", "c"), (100, 300))
         given = denials((700, 12_500), (1060, 5000), **rising, d=(200, 80), e=(200, 80))
@@ -166,7 +176,12 @@ class TestDelayGuard:
 
     @pytest.mark.parametrize(
         ("baseline", "recent", "expected"),
-        [({20: 90}, {32: 90}, 12), ({20: 90}, {10: 90}, 0), ({20: 90}, {32: 29}, 0), ({20: 90}, {20: 80, 21: 10}, 0)],
+        [
+            ({20: 90}, {32: 90}, 12),
+            ({20: 90}, {10: 90}, 0),
+            ({20: 90}, {32: 29}, 0),
+            ({20: 51, 21: 49}, {20: 49, 21: 51}, 0),
+        ],
     )
     def test_days_later(self, baseline: dict[int, int], recent: dict[int, int], expected: int) -> None:
         assert expected == delay_guard.days_later(values(baseline, recent))
@@ -299,14 +314,15 @@ class TestAgeing:
             pytest.param({1: (20, 19)}, {1: (20, 20)}, id="too few open"),
             pytest.param({1: (400, 400), 30: (400, 0)}, {1: (400, 400), 30: (400, 40)}, id="not worth telling"),
             pytest.param({}, snapshot(20), id="nothing before"),
+            pytest.param(snapshot(4), snapshot(4) | dict.fromkeys(range(60, 70), (4, 1)), id="by chance"),
         ],
     )
     def test_nothing_is_told(self, before: Snapshot, now: Snapshot) -> None:
         assert [] == told(Given(aged={0: (before, now)}))
 
-    def test_who_submits_no_more_has_older_claims_and_no_drift(self) -> None:
-        before = snapshot(20)
-        now = {age: pair for age, pair in snapshot(20).items() if age >= 10}
+    def test_who_submits_less_has_older_claims_and_no_drift(self) -> None:
+        before = snapshot(200)
+        now = {age: (200, hits) if age >= 10 else (20, hits // 10) for age, (_, hits) in before.items()}
         found = self.find(before, now)
         assert found.baseline == found.current
         assert 0.0 == pytest.approx(found.effect)
