@@ -234,6 +234,15 @@ class TestPayments:
                 claim(customer, payers[0], submitted_date=days(paid, -delay), paid_date=paid)
         assert payments_of.measure(customer, START, END).later is None
 
+    def test_a_rise_that_chance_explains_is_not_told(self, customer: Customer, payers: list[Payer]) -> None:
+        for number in range(40):
+            for paid, slow in ((days(START, -1 - number), 19), (days(END, -number), 21)):
+                claim(customer, payers[0], submitted_date=days(paid, -30 if number < slow else -10), paid_date=paid)
+        found = payments_of.measure(customer, START, END)
+        before, now = found.compared[Who("aetna", "Aetna")]
+        assert (10, 30) == (quantile(before, 0.5), quantile(now, 0.5))
+        assert found.later is None
+
     def test_open_claims_are_worth_a_report_without_payments(self, customer: Customer, payers: list[Payer]) -> None:
         claim(customer, payers[0], submitted_date=START, paid_date=None, paid_amount=0)
         content = payments.content(payments_of.measure(customer, START, END))
@@ -324,6 +333,15 @@ class TestDenials:
         assert denials_of.MAX_REASONS + 1 == len(reasons)
         assert (10, Decimal(15)) == (reasons["other reasons"].denied, reasons["other reasons"].billed)
 
+    def test_a_rise_that_chance_explains_is_not_told(self, customer: Customer, payers: list[Payer]) -> None:
+        for number in range(60):
+            for day, denied in ((days(START, -1), number < 3), (END, number < 6)):
+                paid = 0 if denied else 50
+                claim(customer, payers[0], submitted_date=day, paid_date=day, denied=denied, paid_amount=paid)
+        found = denials_of.measure(customer, START, END)
+        assert [0.05, 0.1] == [one.rate for one in found.compared[Who("aetna", "Aetna")]]
+        assert found.risen is None
+
     def test_nothing_denied(self, customer: Customer, payers: list[Payer]) -> None:
         claim(customer, payers[0])
         content = denials.content(denials_of.measure(customer, START, END))
@@ -373,6 +391,16 @@ class TestQuality:
         ]
         assert [(END, "accuracy", 0.75)] == [tuple(row.values()) for row in table(content, "snapshots")]
         assert "70.0% of rows were stored; accuracy is the weakest score, at 0.800" == content.headline
+
+    def test_a_perfect_file(self, customer: Customer, payers: list[Payer]) -> None:
+        day = ingest_now(customer, stream(line()), "claims.csv").received_at.date()
+        content = quality.content(quality_of.measure(customer, day, day))
+        assert "Every row was stored, and all four scores are perfect" == content.headline
+
+    def test_a_file_that_still_waits_does_not_count(self, customer: Customer) -> None:
+        ClaimBatch.objects.create(customer=customer, filename="claims.csv")
+        day = ClaimBatch.objects.get().received_at.date()
+        assert [] == quality_of.measure(customer, day, day).batches
 
     def test_a_snapshot_alone_is_worth_a_report(self, customer: Customer) -> None:
         QualitySnapshot.objects.create(customer=customer, day=START, metric_type="accuracy", score=0.5)

@@ -133,7 +133,8 @@ def width_of(text: str, size: float = SIZE, *, bold: bool = False) -> float:
 
 def fit(text: str, width: float, size: float = SIZE, *, bold: bool = False) -> str:
     """As much of a text as fits."""
-    while len(text) > 1 and width_of(text, size, bold=bold) > width:
+    # What a label was given room for may be a rounding error wider than its room.
+    while len(text) > 1 and width_of(text, size, bold=bold) > width + 0.5:
         text = shorten(text, len(text) - 1)
     return text
 

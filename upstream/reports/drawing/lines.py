@@ -15,6 +15,8 @@ _HEIGHT = 260.0
 _GAP = 13.5
 _PANEL_HEIGHT = 170.0
 _NAME = 120.0
+_PERFECT = 0.98
+"""From there on, differences between scores are shown no larger."""
 
 
 def lines(chart: Lines, width: float) -> Canvas:
@@ -47,11 +49,12 @@ def lines(chart: Lines, width: float) -> Canvas:
 def panels(chart: Panels, width: float) -> Canvas:
     """One small chart for each score, all on one scale."""
     canvas = Canvas(width, _PANEL_HEIGHT)
-    gap, left, top, bottom = 26.0, 34.0, 44.0, 24.0
+    gap, top, bottom = 26.0, 44.0, 24.0
     known = [value for panel in chart.panels for value in panel.values if value is not None]
     known += [value for panel in chart.panels for _, value in panel.behind]
-    levels = [level for level in ticks(min(*known, 0.995), 1.0, 3) if level <= 1.0001]
-    lowest = min(levels[0], *known) if levels else min(known)
+    levels = [level for level in ticks(min(*known, _PERFECT), 1.0, 3) if level <= 1.0001]
+    lowest = min(levels[0], *known)
+    left = max(width_of(f"{level:.4g}", SMALL) for level in levels) + 10
     up = Scale(lowest, 1, _PANEL_HEIGHT - bottom, top)
     each = (width - left - gap * (len(chart.panels) - 1)) / len(chart.panels)
     for level in levels:

@@ -57,6 +57,8 @@ def _headline(found: Quality) -> str:
     if weakest is None:
         return f"{words.opening(words.counted(len(found.batches), 'file'))} came in, and none could be read"
     share = ratio(stored, stored + refused) or 0.0
+    if not refused and weakest[1] == 1:
+        return "Every row was stored, and all four scores are perfect"
     if not refused:
         return f"Every row was stored; {weakest[0]} is the lowest score, at {weakest[1]:.3f}"
     return f"{share:.1%} of rows were stored; {weakest[0]} is the weakest score, at {weakest[1]:.3f}"
@@ -127,6 +129,8 @@ def _charts(found: Quality) -> list[charts.Chart]:
             charts.Columns(
                 title=f"{words.opening(words.counted(stored, 'row'))} stored, {refused:,} refused",
                 note=f"Rows received {found.steps.by}",
+                # Alone it would leave half of the page empty.
+                wide=not found.refusals,
                 columns=tuple(
                     charts.Column(words.short(end), rows)
                     for end, rows in zip(found.steps.ends, found.rows, strict=True)
