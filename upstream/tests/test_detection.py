@@ -6,6 +6,7 @@ import datetime
 import io
 
 import pytest
+from django.core.management import call_command
 
 from upstream import generator
 from upstream.detection import detect_now, request, service
@@ -58,6 +59,13 @@ class TestDetect:
         assert [("pattern_shift", "demo"), ("rate_change", "demo")] == sorted(named(tracked, "track_denial_signal"))
         assert set(PRODUCTS.values()) == {product for product, _ in named(tracked, "track_drift_computation")}
         assert 3 == len(named(tracked, "track_drift_computation"))
+
+    def test_the_command_tells_what_was_found(self, demo: Customer) -> None:
+        load(demo, [("cigna", Drift.DENIAL_REASON)], seed=1, rows=16_000)
+        out = io.StringIO()
+        call_command("detect_drift", "--customer=demo", stdout=out)
+        assert "2025-06-01 to 2025-06-30: 1 drift events, 1 alerts\n" in out.getvalue()
+        assert "  cigna denial_rate (prior authorization missing): 0.0" in out.getvalue()
 
     def test_the_result_is_kept_with_the_job(self, demo: Customer) -> None:
         load(demo, generator.drifting("cigna"))

@@ -32,7 +32,9 @@ class Command(BaseCommand):
             f"{job.result['events']} drift events, {job.result['alerts']} alerts"
         )
         for event in job.drift_events.select_related("payer").order_by("-severity"):
+            subject = f" ({event.subject})" if event.subject else ""
+            suppressed = f", suppressed: {event.suppressed}" if event.suppressed else ""
             self.stdout.write(
-                f"  {event.payer.code} {event.drift_type}: {event.baseline:.4g} to {event.current:.4g}, "
-                f"severity {event.severity:.2f}{', suppressed: ' + event.suppressed if event.suppressed else ''}"
+                f"  {event.payer.code} {event.drift_type}{subject}: {event.baseline:.4g} to {event.current:.4g}, "
+                f"severity {event.severity:.2f}{suppressed}"
             )
