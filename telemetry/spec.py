@@ -152,7 +152,7 @@ class Source:
     `rename` maps an exposed label to the record's label where the two names differ.
     `values` maps an exposed label's recorded values to the shown ones; others are shown as they are.
     `where` keeps only series whose label has one of the values, `unless` only those whose has none.
-    `sign` is +1, -1, or 0 for a source of exemplars alone.
+    `sign` is +1, -1, or 0 for a source of exemplars alone, or of series that show as 0 before their first event.
     """
 
     layout: Layout

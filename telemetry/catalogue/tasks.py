@@ -71,11 +71,19 @@ def task_catalogue() -> TaskCatalogue:
     def unended(part: Part) -> tuple[Source, ...]:
         return Source(begun, part=part), Source(done, Take.COUNT, sign=-1, part=part)
 
+    # A series that begins with its first event hides that from `rate` and `increase`.
+    from_the_first_run = Source(begun, sign=0)
     failure = (*_TASK, "exception")
     projections = (
         _counter("telemetry_task_sent_total", "Tasks handed to a broker or backend.", _TASK, Source(sent)),
         _counter("telemetry_task_started_total", "Runs of tasks that have begun.", _TASK, Source(begun)),
-        _counter("telemetry_task_succeeded_total", "Runs that ended without an exception.", _TASK, ended(SUCCEEDED)),
+        _counter(
+            "telemetry_task_succeeded_total",
+            "Runs that ended without an exception.",
+            _TASK,
+            ended(SUCCEEDED),
+            from_the_first_run,
+        ),
         _counter("telemetry_task_failed_total", "Runs that an exception ended.", failure, ended(FAILED)),
         _counter("telemetry_task_retried_total", "Runs that asked for another one.", failure, ended(RETRIED)),
         _counter(
@@ -92,7 +100,7 @@ def task_catalogue() -> TaskCatalogue:
                 "Runs that had begun and not ended when their process died.",
                 _TASK,
             ),
-            unended(Part.GONE),
+            (*unended(Part.GONE), from_the_first_run),
             floor=0.0,
         ),
         Projection(

@@ -41,7 +41,7 @@ class TaskRecording(Recording):
         super().__exit__(*exc)
 
     def ends(self) -> Ends:
-        """How often which outcome: by the outcome, the task's last word, and the exception where the family has one."""
+        """How often which outcome: by that, the task's last word, the exception where the family has one; no zeros."""
         found: Ends = {}
         for outcome in OUTCOMES:
             (family,) = (each for each in self.families() if each.family.name == f"telemetry_task_{outcome}_total")
@@ -49,7 +49,8 @@ class TaskRecording(Recording):
                 named = dict(labels)
                 key = outcome, named["task"].rpartition(".")[2], *([named["exception"]] if "exception" in named else [])
                 assert isinstance(value, float)
-                found[key] = value
+                if value:
+                    found[key] = value
         return found
 
     def runs(self) -> tuple[float, float, float]:

@@ -158,6 +158,13 @@ class TestOutcomes:
         run(looks)
         assert [{("fast", "celery", "shop.looks"): 1}] == seen
 
+    def test_success_and_loss_show_from_the_first_run(self, recording: TaskRecording) -> None:
+        """As 0: `increase` does not see the step by which a series begins."""
+        run(does, ValueError())
+        labels = ("fast", "celery", "shop.does")
+        assert {labels: 0} == recording.values("telemetry_task_succeeded_total")
+        assert {labels: 0} == recording.values("telemetry_task_lost_total")
+
     def test_a_task_that_is_called_is_none(self, recording: TaskRecording) -> None:
         does(1)
         assert (0, 0, 0) == recording.runs()
