@@ -101,8 +101,8 @@ def generate(run: jobs.Run) -> None:
         content = _TYPES[report.report_type](report.customer, report.start, report.end)
         report.html, report.csv = page(content, report.customer.name), sheet(content)
         with run.completing():
-            report.status, report.finished_at = Report.Status.COMPLETED, timezone.now()
-            report.save(update_fields=["html", "csv", "status", "finished_at"])
+            report.status, report.error, report.finished_at = Report.Status.COMPLETED, "", timezone.now()
+            report.save(update_fields=["html", "csv", "status", "error", "finished_at"])
             run.result = {"report": report.pk, "headline": content.headline}
     finally:
         metrics.track_report_generation(report.report_type, time.perf_counter() - began)

@@ -65,9 +65,13 @@ TELEMETRY_SHORT_NAMES = True
 DATABASES = {"default": _env.database(VAR_DIR / "upstream.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Files, because the progress of an upload must be visible to the other workers.
+# Files, because the progress of an upload and the calls of a customer must be visible to the other workers.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(VAR_DIR / "cache")}
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(VAR_DIR / "cache"),
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
 }
 
 LANGUAGE_CODE = "en"
