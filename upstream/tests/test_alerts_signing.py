@@ -8,8 +8,7 @@ import hmac
 
 import pytest
 
-from upstream import alerts
-from upstream import signing
+from upstream import alerts, signing
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 KEY = b"0123456789abcdef0123456789abcdef"
