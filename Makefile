@@ -25,7 +25,7 @@ test: .venv/.dev ## Run the tests (ARGS= for pytest).
 test-slow: .venv/.dev ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-test-postgres: .venv/.dev ## Run the tests on PostgreSQL: psycopg 3, psycopg2, a pool; takes minutes.
+test-postgres: .venv/.dev ## Run the tests that ask a database on PostgreSQL: psycopg 3, psycopg2, a pool; takes minutes.
 	$(BIN)/python -m telemetry.tests.postgres $(ARGS)
 
 matrix: .venv/.dev ## Run the tests on every Python and Django that can be had (ARGS= to choose); takes long.

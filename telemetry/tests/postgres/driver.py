@@ -1,5 +1,7 @@
 """Which driver Django's PostgreSQL backend takes; as a pytest plugin, by the variable `TEST_DRIVER`.
 
+Only the tests that ask Django's database are run.
+
 Django prefers psycopg 3 where it can be imported and decides once, when its backend is imported:
 psycopg 3 is hidden only then, so that what tests it by itself still can.
 """
@@ -13,6 +15,9 @@ import sys
 import pytest
 
 DRIVERS = ("psycopg", "psycopg2")
+_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
+_WATCHING = ("instrumentation", "compat")
+"""Folders whose tests watch Django's connections, also where they do not say so by a fixture."""
 
 
 def choose(driver: str) -> None:
@@ -30,6 +35,21 @@ def choose(driver: str) -> None:
     taken = base.Database.__name__
     if taken != driver:
         raise RuntimeError(f"Django's backend is on {taken}, not on {driver!r}; valid are {DRIVERS}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what asks no database: it is the same on any."""
+    asking = [item for item in items if _asks(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not _asks(item)])
+    items[:] = asking
+
+
+def _asks(item: pytest.Item) -> bool:
+    return (
+        item.get_closest_marker("django_db") is not None
+        or not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        or item.path.parent.name in _WATCHING
+    )
 
 
 def pytest_sessionstart() -> None:
