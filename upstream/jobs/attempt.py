@@ -174,8 +174,8 @@ def _fail(job: Job, kind: Kind, error: BaseException, seconds: float) -> float |
     try:
         with transaction.atomic():
             _leave(job, **changes)
-            if again_in is None and kind.given_up:
-                kind.given_up(job)
+            if again_in is None:
+                kind.give_up(job)
     except (DatabaseError, LeaseLost):
         # The sweeper will find it, and count it then.
         _logger.exception("%s: its failure could not be stored", job)

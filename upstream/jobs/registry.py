@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db import DatabaseError, transaction
+
+from telemetry.instrumentation.privacy import stack
 from upstream.models import Job
 
 if TYPE_CHECKING:
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
 
 Work = Callable[["Run"], None]
 GivenUp = Callable[[Job], None]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,22 @@ class Kind:
     def task_name(self) -> str:
         """The name of its Celery task, which is that in the task metrics too."""
         return f"upstream.{self.name}"
+
+    def give_up(self, job: Job) -> None:
+        """Call `given_up`, in a transaction; what goes wrong in it keeps no job from failing.
+
+        Raises:
+            django.db.DatabaseError: the database failed, which may go better another time.
+        """
+        if self.given_up is None:
+            return
+        try:
+            with transaction.atomic():
+                self.given_up(job)
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a job must not run for ever
+            _logger.error("%s: what came of its failure could not be stored\n%s", job, stack(error))
 
 
 def kind(

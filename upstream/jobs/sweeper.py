@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from telemetry.instrumentation.privacy import stack
 from upstream import metrics
 from upstream.jobs.queue import send
 from upstream.jobs.registry import kinds
@@ -37,7 +38,13 @@ def sweep() -> Swept:
     Any number of sweeps may run at once: each job is taken by one of them.
     """
     now = timezone.now()
-    lost = sum(_lost(job, now) for job in Job.objects.filter(status=Job.Status.RUNNING, lease_until__lt=now))
+    lost = 0
+    for job in Job.objects.filter(status=Job.Status.RUNNING, lease_until__lt=now):
+        try:
+            lost += _lost(job, now)
+        except DatabaseError as error:
+            # The others are not to wait for this one.
+            _logger.error("%s: that it was lost could not be stored\n%s", job, stack(error))
     # A message may wait behind others for long: to send it again too soon would only make more of them.
     patience = now - datetime.timedelta(seconds=settings.UPSTREAM_RESEND_SECONDS)
     waiting = Job.objects.filter(status=Job.Status.QUEUED, due_at__lte=now, name__in=kinds()).filter(
@@ -71,8 +78,8 @@ def _lost(job: Job, now: datetime.datetime) -> bool:
             setattr(job, name, value)
         # A kind that this version does not have any more has nothing to give up.
         kind = kinds().get(job.name)
-        if final and kind and kind.given_up:
-            kind.given_up(job)
+        if final and kind:
+            kind.give_up(job)
     _logger.warning("%s: %s", job, job.error)
     metrics.track_job_failed(job.job_type, WORKER_LOST, job.customer.code)
     return True

@@ -288,6 +288,20 @@ class TestFailure:
         assert "its failure could not be stored" in caplog.text
         assert [] == named(tracked, "track_job_failed"), "the sweeper counts it, when it finds it"
 
+    def test_is_stored_where_what_is_given_up_is_gone(
+        self, customer: Customer, declare: Declare, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def give_up(job: Job) -> None:
+            Payer.objects.create(code="left", name="Left")
+            Payer.objects.get(code="nobody")
+
+        declare(fail, attempts=1, given_up=give_up)
+        job = jobs.enqueue("errand", customer)
+        assert 1 == work()
+        job.refresh_from_db()
+        assert ("failed", "ZeroDivisionError", 0) == (job.status, job.error_type, Payer.objects.count())
+        assert "what came of its failure could not be stored" in caplog.text
+
     def test_an_interruption_is_kept_and_raised_on(self, customer: Customer, declare: Declare, tracked: Calls) -> None:
         def interrupted(run: jobs.Run) -> None:
             raise SystemExit(1)
@@ -350,6 +364,21 @@ class TestSweep:
         assert 1 == jobs.sweep().lost
         lost.refresh_from_db()
         assert ("failed", ["WorkerLost"], []) == (lost.status, given_up, sent)
+
+    def test_one_that_cannot_be_stored_does_not_stop_it(
+        self, lost: Job, customer: Customer, sent: list[Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        other = jobs.enqueue("errand", customer)
+
+        def fail_for_it(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            if "UPDATE" in sql and "WorkerLost" in params:
+                raise DatabaseError("deadlock")
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(fail_for_it):
+            swept = jobs.sweep()
+        assert (0, 1, [("upstream.errand", (other.pk,))]) == (swept.lost, swept.sent, sent)
+        assert "that it was lost could not be stored" in caplog.text
 
     def test_a_living_attempt_is_left_alone(self, lost: Job, sent: list[Any], tracked: Calls) -> None:
         Job.objects.update(lease_until=timezone.now() + datetime.timedelta(seconds=30))
