@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
-from django.db.models import F
+from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from telemetry.instrumentation.privacy import stack
@@ -57,6 +56,7 @@ class Run:
         self.result: dict[str, Any] = {}
         """What the job came to, for those who ask for it; plain JSON."""
         self.completed = False
+        self._began = time.perf_counter()
 
     @property
     def customer(self) -> Customer:
@@ -67,15 +67,36 @@ class Run:
     def completing(self) -> Iterator[None]:
         """A transaction that completes the job together with what the block stores: both, or neither.
 
+        What goes wrong in what is done upon its commit is logged: the job is completed, and so is its measuring.
+
         Raises:
             LeaseLost: the job is another attempt's by now; nothing of the block is stored.
         """
-        with transaction.atomic(durable=True):
-            yield
-            now = timezone.now()
-            done = {"status": Job.Status.COMPLETED, "finished_at": now, "error_type": "", "error": ""}
-            _leave(self.job, **done, result=self.result)
+        try:
+            with transaction.atomic(durable=True):
+                # Before all else that is done upon the commit: a process that is killed in between loses the count.
+                transaction.on_commit(self._count)
+                yield
+                now = timezone.now()
+                done = {"status": Job.Status.COMPLETED, "finished_at": now, "error_type": "", "error": ""}
+                _leave(self.job, **done, result=self.result)
+        except Exception as error:
+            if not self.completed:
+                raise
+            _logger.error("%s: something went wrong after the commit\n%s", self.job, stack(error))
+        self._count()
+
+    def seconds(self) -> float:
+        """How long the attempt has taken so far."""
+        return time.perf_counter() - self._began
+
+    def _count(self) -> None:
+        # Called again where a test's transaction is around this one and nothing commits.
+        if self.completed:
+            return
         self.completed = True
+        metrics.track_job_completed(self.job.job_type, self.job.customer.code)
+        metrics.track_job_duration(self.job.job_type, self.seconds())
 
 
 def attempt(job_id: int) -> None:
@@ -91,8 +112,6 @@ def attempt(job_id: int) -> None:
         _logger.info("job %s: finished, not due, or another's; nothing to do", job_id)
         return
     kind = kind_of(job.name)
-    metrics.track_job_started(job.job_type, job.customer.code)
-    began = time.perf_counter()
     run = Run(job)
     try:
         with _keeping(job):
@@ -105,14 +124,18 @@ def attempt(job_id: int) -> None:
         _logger.warning("%s: the lease was lost; what was done is rolled back", job)
         return
     except BaseException as error:
-        again_in = _fail(job, kind, error, time.perf_counter() - began)
+        if run.completed:
+            # A time limit may strike after the commit too: what is stored is not done again.
+            _logger.error("%s: something went wrong after the commit\n%s", job, stack(error))
+            if isinstance(error, Exception):
+                return
+            raise
+        again_in = _fail(job, kind, error, run.seconds())
         if not isinstance(error, Permanent):
             _logger.error("%s failed\n%s", job, stack(error))
         if not isinstance(error, Exception):
             raise
         raise AttemptFailed(f"{job}: {job.error_type}", again_in) from error
-    metrics.track_job_duration(job.job_type, time.perf_counter() - began)
-    metrics.track_job_completed(job.job_type, job.customer.code)
 
 
 def run_now(job: Job) -> None:
@@ -132,16 +155,28 @@ def run_now(job: Job) -> None:
 
 
 def _take(job_id: int) -> Job | None:
-    now = timezone.now()
-    lease = uuid.uuid4()
-    taken = Job.objects.filter(pk=job_id, status=Job.Status.QUEUED, due_at__lte=now + _EARLY).update(
-        status=Job.Status.RUNNING,
-        lease=lease,
-        lease_until=now + lease_time(),
-        started_at=now,
-        attempts=F("attempts") + 1,
-    )
-    return Job.objects.select_related("customer").get(pk=job_id, lease=lease) if taken else None
+    # Read before it is taken, so that there is nothing between the commit and the count.
+    job = Job.objects.select_related("customer").filter(pk=job_id, status=Job.Status.QUEUED).first()
+    if job is None:
+        return None
+    with transaction.atomic():
+        # The time of now, not of before: who waits for SQLite's one writer may wait for longer than a lease lasts.
+        now = timezone.now()
+        changes: dict[str, Any] = {
+            "status": Job.Status.RUNNING,
+            "lease": uuid.uuid4(),
+            "lease_until": now + lease_time(),
+            "started_at": now,
+            "attempts": job.attempts + 1,
+        }
+        free = Job.objects.filter(pk=job.pk, status=Job.Status.QUEUED, attempts=job.attempts)
+        taken = free.filter(due_at__lte=now + _EARLY).update(**changes)
+    if not taken:
+        return None
+    metrics.track_job_started(job.job_type, job.customer.code)
+    for name, value in changes.items():
+        setattr(job, name, value)
+    return job
 
 
 def lease_time() -> datetime.timedelta:
@@ -176,7 +211,7 @@ def _fail(job: Job, kind: Kind, error: BaseException, seconds: float) -> float |
             _leave(job, **changes)
             if again_in is None:
                 kind.give_up(job)
-    except (DatabaseError, LeaseLost):
+    except (Error, LeaseLost):
         # The sweeper will find it, and count it then.
         _logger.exception("%s: its failure could not be stored", job)
         return None
@@ -208,9 +243,12 @@ def _keeping(job: Job) -> Iterator[None]:
 def _keep(job: Job, over: threading.Event) -> None:
     while not over.wait(settings.UPSTREAM_JOB_LEASE_SECONDS / 3):
         try:
-            Job.objects.filter(pk=job.pk, lease=job.lease).update(lease_until=timezone.now() + lease_time())
-        except DatabaseError as error:
-            # SQLite has one writer: while that is the attempt itself, nobody can take the lease away either.
+            with transaction.atomic():
+                # From now on, not from when the waiting for SQLite's one writer began.
+                until = timezone.now() + lease_time()
+                Job.objects.filter(pk=job.pk, lease=job.lease).update(lease_until=until)
+        except Error as error:
+            # Tried again before the lease is over, unless it is SQLite that had another writer for too long.
             _logger.info("%s: the lease could not be renewed (%s)", job, type(error).__name__)
         finally:
             connection.close()

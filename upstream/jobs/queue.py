@@ -40,7 +40,7 @@ def enqueue(name: str, customer: Customer, *, key: str | None = None, hold: bool
     else:
         job, is_new = Job.objects.get_or_create(key=key, defaults=values)
     if is_new and not hold:
-        transaction.on_commit(lambda: send(job))
+        transaction.on_commit(lambda: send(job), robust=True)
     return job
 
 

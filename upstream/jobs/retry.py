@@ -29,5 +29,5 @@ def retry(job: Job) -> bool:
             max_attempts=F("attempts") + kind.attempts,
         )
         if queued:
-            transaction.on_commit(lambda: send(job))
+            transaction.on_commit(lambda: send(job), robust=True)
     return bool(queued)

@@ -133,7 +133,7 @@ class TestAttempt:
             with run.completing():
                 Payer.objects.create(code="left", name="Left")
                 run.result = {"rows": 3}
-            assert [] == named(tracked, "track_job_completed")
+                assert [] == named(tracked, "track_job_completed")
 
         declare(export)
         job = jobs.enqueue("errand", customer)
