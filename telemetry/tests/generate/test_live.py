@@ -19,7 +19,6 @@ DASHBOARDS = sorted((CHECKOUT / files.DASHBOARDS).glob("*.json"))
 QUIET = {
     "upstream_alert_failed_total",
     "upstream_api_rate_limit_hit_total",
-    "upstream_payment_delay_signal_total",
     "upstream_report_generated_total",
     "upstream_report_generation_failed_total",
     "upstream_report_generation_seconds",

@@ -40,7 +40,10 @@ class _Form(serializers.Serializer[Any]):
 
 
 class _Api(APIView):
+    # The project that the tests are started in has its own.
     authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    throttle_classes: list[Any] = []
     raised: Any = None
 
     def get(self, request: Any) -> Any:
