@@ -1,4 +1,4 @@
-"""`make test-postgres`: what asks Django's database, on a PostgreSQL server, with each driver and with Django's pool."""
+"""`make test-postgres`: what asks Django's database, on PostgreSQL, with each driver and with Django's pool."""
 
 from __future__ import annotations
 
