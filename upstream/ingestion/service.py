@@ -23,6 +23,8 @@ CHUNK = 900
 """Rows per step; below 999, the number of parameters that every SQLite takes in one query."""
 _PROGRESS_SECONDS = 600
 _CACHE_PREFIX = "ingest_progress"
+_ANSWER = ("adjudicated_code", "paid_amount", "paid_date", "denied", "denial_reason")
+"""What a payer's answer changes of a claim that waited for it."""
 KIND = "ingest"
 """The kind of job that ingests a batch."""
 
@@ -65,7 +67,8 @@ def _receive(customer: Customer, content: IO[bytes], filename: str, *, hold: boo
 def ingest(run: jobs.Run) -> None:
     """Store the good rows of a batch's file and the bad ones with their reasons, and score the batch.
 
-    The batch is a success when every row was stored, a failure when none was, else partial.
+    A row with the payer's answer to a claim on file that waits for it changes that claim. The batch is a success
+    when every row was stored, a failure when none was, else partial.
 
     Raises:
         FileRejected: the file as a whole is unusable.
@@ -115,12 +118,11 @@ def _store(batch: ClaimBatch, stream: IO[bytes], tally: Tally) -> dict[str, floa
     records = read(stream)
     while chunk := list(itertools.islice(records, CHUNK)):
         judged = [(record, validate(record, customer.code, payers, today)) for record in chunk]
-        _refuse_duplicates(judged, batch)
+        new, answered = _tell_apart([verdict for _, verdict in judged], batch)
         for _, verdict in judged:
             tally.add(verdict)
-        Claim.objects.bulk_create(
-            Claim(customer=customer, batch=batch, **verdict.claim) for _, verdict in judged if not verdict.reasons
-        )
+        Claim.objects.bulk_create(Claim(customer=customer, batch=batch, **verdict.claim) for verdict in new)
+        Claim.objects.bulk_update(answered, _ANSWER)
         RejectedRow.objects.bulk_create(_rejected(batch, *pair) for pair in judged if pair[1].reasons)
         cache.set(_key(batch.pk), tally.rows, _PROGRESS_SECONDS)
     scores = tally.scores()
@@ -147,21 +149,35 @@ def _forget_file(batch: ClaimBatch) -> None:
         transaction.on_commit(lambda: storage.delete(name))
 
 
-def _refuse_duplicates(judged: list[tuple[Record, Verdict]], batch: ClaimBatch) -> None:
-    ids = {verdict.claim["claim_id"] for _, verdict in judged if not verdict.reasons}
+def _tell_apart(verdicts: list[Verdict], batch: ClaimBatch) -> tuple[list[Verdict], list[Claim]]:
+    """The new claims, and those on file whose payer has answered; all other rows are refused as duplicates."""
+    good = [verdict for verdict in verdicts if not verdict.reasons]
+    ids = {verdict.claim["claim_id"] for verdict in good}
     # Claims of this file's earlier chunks are found here too: they are in the same transaction.
-    stored = dict(
-        Claim.objects.filter(customer_id=batch.customer_id, claim_id__in=ids).values_list("claim_id", "batch_id")
-    )
-    for _, verdict in judged:
-        if verdict.reasons:
-            continue
+    stored = {claim.claim_id: claim for claim in Claim.objects.filter(customer_id=batch.customer_id, claim_id__in=ids)}
+    new, answered = [], []
+    for verdict in good:
         claim_id = verdict.claim["claim_id"]
-        if claim_id in stored:
-            where = "this file" if stored[claim_id] == batch.pk else "an earlier file"
-            verdict.reasons.append(Reason("claim_id", Check.DUPLICATE, claim_id, f"an id that is not in {where} yet"))
+        known = stored.get(claim_id)
+        if known is None:
+            stored[claim_id] = Claim(batch=batch, **verdict.claim)
+            new.append(verdict)
+        elif known.batch_id != batch.pk and _is_answer(verdict, known):
+            for name in _ANSWER:
+                setattr(known, name, verdict.claim.get(name, None if name == "paid_date" else ""))
+            answered.append(known)
         else:
-            stored[claim_id] = batch.pk
+            where = "this file" if known.batch_id == batch.pk else "an earlier file"
+            verdict.reasons.append(Reason("claim_id", Check.DUPLICATE, claim_id, f"an id that is not in {where} yet"))
+    return new, answered
+
+
+def _is_answer(verdict: Verdict, known: Claim) -> bool:
+    """Whether a row is the same claim as one that waits, and has the payer's answer to it."""
+    row = verdict.claim
+    is_same = (row["payer_id"], row["submitted_date"]) == (known.payer_id, known.submitted_date)
+    is_answered = row["denied"] or row.get("paid_date") is not None
+    return is_same and is_answered and not known.denied and known.paid_date is None
 
 
 def _rejected(batch: ClaimBatch, record: Record, verdict: Verdict) -> RejectedRow:

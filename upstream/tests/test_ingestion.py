@@ -121,6 +121,56 @@ class TestDuplicates:
         assert "success" == ingest_now(other, stream(line(customer="other")), "two.csv").status
 
 
+class TestAnswers:
+    """A claim that waited is sent again when its payer has answered."""
+
+    WAITING = {"paid_amount": "", "paid_date": ""}
+    DENIAL = {**WAITING, "denied": "true", "denial_reason": "not covered"}
+
+    def answer(self, customer: Customer, *later: str, **first: str) -> tuple[ClaimBatch, Claim]:
+        ingest_now(customer, stream(line(**{**self.WAITING, **first})), "one.csv")
+        return ingest_now(customer, stream(*later), "two.csv"), Claim.objects.get()
+
+    def test_a_payment_changes_it(self, customer: Customer, tracked: Calls) -> None:
+        batch, claim = self.answer(customer, line())
+        assert ("success", 1) == (batch.status, batch.accepted_count)
+        assert (Decimal("100.00"), "2025-01-25", False) == (claim.paid_amount, str(claim.paid_date), claim.denied)
+        assert [("mercy", 1, "success")] * 2 == named(tracked, "track_ingestion")
+        assert [] == named(tracked, "track_data_quality_check_failed")
+
+    def test_a_denial_changes_it(self, customer: Customer) -> None:
+        batch, claim = self.answer(customer, line(**self.DENIAL))
+        assert "success" == batch.status
+        assert (True, "not covered", None, Decimal(0)) == (
+            claim.denied,
+            claim.denial_reason,
+            claim.paid_date,
+            claim.paid_amount,
+        )
+
+    def test_only_one_answer_does(self, customer: Customer) -> None:
+        batch, claim = self.answer(customer, line(), line(**self.DENIAL))
+        assert (1, 1) == (batch.accepted_count, batch.rejected_count)
+        assert not claim.denied
+
+    @pytest.mark.parametrize(
+        ("first", "later"),
+        [
+            ({}, {"paid_amount": "", "paid_date": ""}),
+            ({"paid_amount": "90.00", "paid_date": "2025-01-20"}, {}),
+            ({"denied": "true", "denial_reason": "not covered"}, {}),
+            ({}, {"payer": "cigna"}),
+            ({}, {"submitted_date": "2025-01-06"}),
+        ],
+        ids=["no answer", "paid before", "denied before", "another payer", "submitted on another day"],
+    )
+    def test_what_is_none_is_refused(self, customer: Customer, first: dict[str, str], later: dict[str, str]) -> None:
+        batch, claim = self.answer(customer, line(**later), **first)
+        assert ("failed", "duplicate_record") == (batch.status, batch.rejected_rows.get().reasons[0]["check"])
+        assert first.get("paid_date") == (claim.paid_date and str(claim.paid_date))
+        assert "aetna" == claim.payer.code
+
+
 class TestNothingHalfStored:
     @pytest.fixture(autouse=True)
     def small_chunks(self, monkeypatch: pytest.MonkeyPatch) -> None:
