@@ -19,6 +19,7 @@ from django.utils import timezone
 from telemetry.instrumentation.privacy import stack
 from upstream import metrics
 from upstream.errors import Later, Permanent
+from upstream.jobs.queue import sending_afterwards
 from upstream.jobs.registry import Kind, kind_of
 from upstream.models import Customer, Job
 
@@ -114,7 +115,7 @@ def attempt(job_id: int) -> None:
     kind = kind_of(job.name)
     run = Run(job)
     try:
-        with _keeping(job):
+        with _keeping(job), sending_afterwards():
             kind.work(run)
             if not run.completed:
                 with run.completing():

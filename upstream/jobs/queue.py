@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from telemetry.instrumentation.privacy import stack
 from upstream.jobs.registry import kind_of
 from upstream.models import Customer, Job
 
 _logger = logging.getLogger(__name__)
 _HOLD = datetime.timedelta(hours=1)
+_held: ContextVar[list[Job] | None] = ContextVar("jobs that are sent at the end of an attempt", default=None)
 
 
 def enqueue(name: str, customer: Customer, *, key: str | None = None, hold: bool = False, **arguments: Any) -> Job:
@@ -40,7 +45,7 @@ def enqueue(name: str, customer: Customer, *, key: str | None = None, hold: bool
     else:
         job, is_new = Job.objects.get_or_create(key=key, defaults=values)
     if is_new and not hold:
-        transaction.on_commit(lambda: send(job), robust=True)
+        transaction.on_commit(lambda: _send_or_hold(job), robust=True)
     return job
 
 
@@ -54,3 +59,31 @@ def send(job: Job) -> None:
         _logger.warning("job %s: the broker cannot be reached (%s); it is sent later", job.pk, type(error).__name__)
         return
     Job.objects.filter(pk=job.pk).update(sent_at=timezone.now())
+
+
+@contextmanager
+def sending_afterwards() -> Iterator[None]:
+    """Tell the broker at the end of the block, not upon the commit, of what the block has enqueued.
+
+    Work counts what it has stored when that has committed: to send a hundred jobs first would leave time to be
+    killed in, and lose the counts. What is not sent for that reason the sweeper sends.
+    """
+    held: list[Job] = []
+    token = _held.set(held)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+        for job in held:
+            try:
+                send(job)
+            except Exception as error:  # noqa: BLE001 - the others are not to wait for this one
+                _logger.error("job %s: the broker could not be told of it\n%s", job.pk, stack(error))
+
+
+def _send_or_hold(job: Job) -> None:
+    held = _held.get()
+    if held is None:
+        send(job)
+    else:
+        held.append(job)

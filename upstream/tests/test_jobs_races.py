@@ -111,6 +111,23 @@ class TestCount:
         assert [("data_export", "mercy")] == named(tracked, "track_job_completed")
         assert ["upstream.errand"] * 2 == told, "the second is told of though the first could not be"
 
+    def test_of_what_is_stored_comes_before_what_comes_of_it_is_sent(
+        self, customer: Customer, declare: Declare, tracked: Calls, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def work(run: jobs.Run) -> None:
+            monkeypatch.setattr(
+                app, "send_task", lambda name, args: counted.append(len(named(tracked, "track_report_generated")))
+            )
+            with run.completing():
+                jobs.enqueue("errand", customer)
+            metrics.track_report_generated("denial_analysis", "mercy")
+
+        counted: list[int] = []
+        declare(work)
+        assert "completed" == attempted(customer)
+        assert [1] == counted
+        assert Job.objects.get(status="queued").sent_at is not None
+
     def test_is_not_lost_by_a_time_limit_after_the_commit(
         self, customer: Customer, declare: Declare, tracked: Calls
     ) -> None:
