@@ -1,0 +1,169 @@
+"""Spans of Celery's tasks: where one is sent, and where it runs, in the sender's trace. Imported only where Celery is.
+
+Names, kinds, parents and attributes are those of `opentelemetry-instrumentation-celery`. The stock code finds the
+span of a sending by the app of the thread, and ends it when the message is out: in a thread that has no app, or
+with a broker that is away, it stays the current one for ever. Messages of exceptions are not told here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from celery import Celery
+from opentelemetry.context import attach, create_key, detach, get_value, set_value
+from opentelemetry.instrumentation import celery as stock
+from opentelemetry.instrumentation.celery import utils
+from opentelemetry.instrumentation.utils import unwrap
+from opentelemetry.propagate import extract, inject
+from opentelemetry.semconv._incubating.attributes.messaging_attributes import MESSAGING_MESSAGE_ID
+from opentelemetry.trace import Span, SpanKind, TracerProvider
+from opentelemetry.trace.propagation import set_span_in_context
+from wrapt import wrap_function_wrapper
+
+from telemetry.instrumentation import privacy
+from telemetry.instrumentation._stock import NO_METERS, is_in
+from telemetry.instrumentation.tasks._recorder import name_of
+
+_Stock: Any = stock.CeleryInstrumentor
+_SENDING = create_key("telemetry-task-sending")
+_RUN = "_telemetry_span"
+
+Failed = Callable[[str, BaseException], None]
+_Entered = tuple[Span, Any]
+"""A span, and the token to be given back for its being the current one."""
+
+
+def instrument(tracer_provider: TracerProvider, failed: Failed) -> Any:
+    """Trace tasks; the instrumentor that does, or None where the stock one is in."""
+    if is_in(_Stock):
+        return None
+    found = CeleryInstrumentor()
+    found.instrument(tracer_provider=tracer_provider, failed=failed)
+    return found
+
+
+def _guarded(receive: Callable[..., None]) -> Callable[..., None]:
+    where = f"spans.tasks.{receive.__name__.removeprefix('_trace_')}"
+
+    @wraps(receive)
+    def receiver(self: Any, *args: object, **named: Any) -> None:
+        try:
+            if not is_in(_Stock):  # it may come later, in the processes of a pool
+                receive(self, **named)
+        except Exception as error:  # noqa: BLE001
+            self._failed(where, error)
+
+    return receiver
+
+
+class CeleryInstrumentor(_Stock):  # type: ignore[misc]
+    """The stock instrumentor's place, and its receivers by our own; what fails in them loses a span, never a task."""
+
+    _instance = None  # inherited, it would be the stock one
+    _failed: Failed
+
+    def _instrument(self, *, failed: Failed, **kwargs: Any) -> None:
+        self._failed = failed
+        super()._instrument(**kwargs, meter_provider=NO_METERS)
+        wrap_function_wrapper(Celery, "send_task", self._send)
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        super()._uninstrument(**kwargs)
+        unwrap(Celery, "send_task")
+
+    def _send(self, call: Callable[..., Any], app: object, args: Any, kwargs: Any) -> Any:
+        sending = self._begin(args[0] if args else kwargs.get("name"))
+        try:
+            sent = call(*args, **kwargs)
+        except BaseException as error:
+            self._end(sending, error)
+            raise
+        self._end(sending, None)
+        return sent
+
+    def _begin(self, name: object) -> _Entered | None:
+        try:
+            if is_in(_Stock):
+                return None
+            span = self._tracer.start_span(f"{stock._TASK_APPLY_ASYNC}/{name}", kind=SpanKind.PRODUCER)
+            return span, attach(set_value(_SENDING, span, set_span_in_context(span)))
+        except Exception as error:  # noqa: BLE001
+            self._failed("spans.tasks.send", error)
+            return None
+
+    def _end(self, sending: _Entered | None, error: BaseException | None) -> None:
+        if sending is None:
+            return
+        span, token = sending
+        try:
+            detach(token)
+            if isinstance(error, Exception) and span.is_recording():
+                privacy.record(span, error, escaped=True)
+        except Exception as problem:  # noqa: BLE001
+            self._failed("spans.tasks.send", problem)
+        self._close(span)
+
+    def _close(self, span: Span) -> None:
+        try:
+            span.end()
+        except Exception as problem:  # noqa: BLE001
+            self._failed("spans.tasks.end", problem)
+
+    @_guarded
+    def _trace_before_publish(self, *, sender: object = None, headers: Any = None, **named: Any) -> None:
+        if headers:
+            inject(headers)
+        span: Any = get_value(_SENDING)
+        if span is not None and span.is_recording():
+            span.set_attribute(stock._TASK_TAG_KEY, stock._TASK_APPLY_ASYNC)
+            span.set_attribute(stock._TASK_NAME_KEY, str(sender))
+            task_id = utils.retrieve_task_id_from_message({"headers": headers, **named})
+            if task_id is not None:
+                span.set_attribute(MESSAGING_MESSAGE_ID, task_id)
+            utils.set_attributes_from_context(span, named)
+
+    def _trace_after_publish(self, *args: object, **named: object) -> None:
+        """The span ends with `send_task`, whether the message went out or not."""
+
+    @_guarded
+    def _trace_prerun(self, *, task: Any, **_: object) -> None:
+        sender = extract(task.request, getter=stock.celery_getter) or None
+        span = self._tracer.start_span(f"{stock._TASK_RUN}/{task.name}", context=sender, kind=SpanKind.CONSUMER)
+        task.request.__dict__[_RUN] = span, attach(set_span_in_context(span, sender))
+
+    @_guarded
+    def _trace_postrun(self, *, task: Any, **named: Any) -> None:
+        run: _Entered | None = task.request.__dict__.pop(_RUN, None)
+        if run is None:
+            return
+        span, token = run
+        detach(token)
+        try:
+            if span.is_recording():
+                span.set_attribute(stock._TASK_TAG_KEY, stock._TASK_RUN)
+                span.set_attribute(stock._TASK_NAME_KEY, task.name)
+                utils.set_attributes_from_context(span, named)
+                utils.set_attributes_from_context(span, task.request)
+        finally:
+            self._close(span)
+
+    @_guarded
+    def _trace_failure(self, *, sender: Any, exception: BaseException, **_: object) -> None:
+        span = _running(sender)
+        # Those that a task says it throws are no errors of it.
+        if span is not None and not isinstance(exception, sender.throws or ()):
+            privacy.record(span, exception)
+
+    @_guarded
+    def _trace_retry(self, *, sender: Any, reason: Any, **_: object) -> None:
+        span = _running(sender)
+        if span is not None:
+            span.set_attribute(stock._TASK_RETRY_REASON_KEY, name_of(getattr(reason, "exc", None) or reason))
+
+
+def _running(task: Any) -> Span | None:
+    """The recording span of the run that this process makes of a task."""
+    run: _Entered | None = task.request.__dict__.get(_RUN)
+    return run[0] if run is not None and run[0].is_recording() else None
