@@ -1,0 +1,1 @@
+"""What ships to be looked at the product with: held together, as far as it can be without running it."""
