@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import subprocess
 import sys
@@ -45,15 +46,20 @@ class Traced:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """A worker works in the block, at whose end it is told to end by SIGTERM, and then so is the site."""
+        """A worker works in the block, at whose end both it and the site are told to end by SIGTERM."""
         with self.service.worker():
             yield
             assert [] == self._sink.spans
-        self.service.web.stop()
+            self.service.web.process.terminate()
+        assert 0 == self.service.web.process.wait(30)
         assert [0.0, 0.0] == [sum(value for _, value in family.series) for family in self._lost()]
 
     def _lost(self) -> list[Any]:
         return evaluate_all(PROJECTIONS, open_store((), self.service.directory / "store").read())
+
+    def told(self) -> str:
+        """All that is in them."""
+        return "".join(str(span.proto) for span in self._sink.spans)
 
     def names(self) -> list[str]:
         """What has come in."""
@@ -85,7 +91,7 @@ def traced(directory: Path, vendor: str, protocol: str, rows: int, also: str = "
             cwd=CHECKOUT, env=rest | own | {"TELEMETRY_STORE_DIR": str(directory / "apart")},
             stdout=subprocess.PIPE, text=True, check=True,
         )  # fmt: skip
-        own |= sink.environment | {"OTEL_BSP_SCHEDULE_DELAY": "600000"} | environ
+        own |= sink.environment | {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_METRICS_EXPORTER": "none"} | environ
         options = ("--workers=2", "--threads=2", "--preload")
         with gunicorn(directory, *options, app="hello_world.wsgi", env=own) as web:
             yield Traced(Service(directory, rest | own, web), sink, claims, prepared.stdout.split()[-1])
@@ -137,12 +143,15 @@ class TestUpload:
             with here.working():
                 job = here.client.upload(here.claims)["job"]
                 assert "completed" == here.client.wait(job)["status"]
-            tree = here.trace(UPLOAD)
+            tree, told = here.trace(UPLOAD), here.told()
         assert tree.whole()
         assert {"SELECT", "INSERT"} <= tree.queries(tree.root)
         (run,) = tree.sent(tree.root, "upstream.ingest")
         assert {"SELECT", "INSERT", "UPDATE"} <= tree.queries(run)
-        assert tree.root.resource["service.name"] == run.resource["service.name"]
+        with here.claims.open(newline="") as claims:
+            values = {row["claim_id"] for row in csv.DictReader(claims)}
+        assert 50 == len(values)
+        assert [] == [value for value in values if value in told], "nothing of a claim is in a span"
 
 
 PRIVATE = {"UPSTREAM_WEBHOOK_ALLOW_PRIVATE": "1"}
