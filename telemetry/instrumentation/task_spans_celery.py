@@ -1,8 +1,8 @@
 """Spans of Celery's tasks: where one is sent, and where it runs, in the sender's trace. Imported only where Celery is.
 
-Names, kinds, parents and attributes are those of `opentelemetry-instrumentation-celery`. The stock code finds the
-span of a sending by the app of the thread, and ends it when the message is out: in a thread that has no app, or
-with a broker that is away, it stays the current one for ever. Messages of exceptions are not told here.
+Names, kinds, parents and attributes are those of `opentelemetry-instrumentation-celery`. The stock code ends the span
+of a sending when the message is out: with a broker that is away it stays the current one for ever. Messages of
+exceptions are not told here.
 """
 
 from __future__ import annotations

@@ -119,8 +119,8 @@ class TestChain:
         assert message["id"] == attributes["messaging.message.id"]
         assert "shop.does" == attributes["celery.task_name"]
 
-    def test_from_a_thread_that_has_no_app(self, tracing: Tracing, sent: list[dict[str, Any]]) -> None:
-        """To it the task is one of nobody."""
+    def test_a_task_of_somebody_elses(self, tracing: Tracing, sent: list[dict[str, Any]]) -> None:
+        """It is sent by its name, and in no registry."""
         after: list[trace.Span] = []
 
         def send() -> None:
