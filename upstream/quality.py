@@ -33,7 +33,8 @@ def sync(run: jobs.Run) -> None:
         )
         .values_list("metric_type", "weighted")
     )
-    found = {metric_type: min(1.0, max(0.0, score)) for metric_type, score in scores}
+    # In one order, so that two jobs for one day do not each wait for the other.
+    found = {metric_type: min(1.0, max(0.0, score)) for metric_type, score in sorted(scores)}
     with run.completing():
         for metric_type, score in found.items():
             QualitySnapshot.objects.update_or_create(

@@ -47,6 +47,12 @@ def sweep() -> None:
     jobs.sweep()
 
 
+@app.task(name="upstream.remove_orphans")
+def remove_orphans() -> None:
+    """Remove the uploads that killed processes left."""
+    ingestion.remove_orphans()
+
+
 @app.task(name="upstream.detect_all")
 def detect_all() -> None:
     """A detection pass for every customer, once a day however often this is called."""

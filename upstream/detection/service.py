@@ -44,7 +44,7 @@ def detect(run: jobs.Run) -> None:
     compared = compare(StoredCounts(customer, windows))
     with run.completing():
         # Two passes at once would otherwise each raise the same alert.
-        Customer.objects.select_for_update().get(pk=customer.pk)
+        Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
         events = [_store(run.job, customer, finding, windows) for finding in compared.findings]
         raised = [alerts.raise_for(event) for event in events]
         run.result = {

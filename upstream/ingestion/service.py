@@ -112,7 +112,7 @@ def _store(batch: ClaimBatch, stream: IO[bytes], tally: Tally) -> dict[str, floa
     # A cache may outlive a database, whose ids begin again.
     cache.set(_key(batch.pk), 0, _PROGRESS_SECONDS)
     # Where transactions run side by side, the lock keeps two files of a customer from storing one claim twice.
-    customer = Customer.objects.select_for_update().get(pk=batch.customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=batch.customer_id)
     payers = dict(Payer.objects.values_list("code", "pk"))
     today = timezone.localdate()
     records = read(stream)

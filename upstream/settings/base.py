@@ -99,6 +99,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": UPSTREAM_SWEEP_SECONDS,
         "options": {"expires": UPSTREAM_SWEEP_SECONDS},
     },
+    "orphans": {"task": "upstream.remove_orphans", "schedule": crontab(hour="2", minute="0")},
     "detect": {"task": "upstream.detect_all", "schedule": crontab(hour="4", minute="0")},
     "quality": {"task": "upstream.sync_quality", "schedule": crontab(hour="3", minute="0")},
     "reports": {"task": "upstream.write_reports", "schedule": crontab(hour="5", minute="0", day_of_week="1")},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +62,7 @@ class TestSchedule:
         named_tasks = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
         assert {
             "upstream.sweep",
+            "upstream.remove_orphans",
             "upstream.detect_all",
             "upstream.sync_quality",
             "upstream.write_reports",
@@ -72,8 +75,9 @@ class TestSchedule:
 
     def test_the_rest_is_daily_and_weekly(self) -> None:
         schedule = settings.CELERY_BEAT_SCHEDULE
-        times = {name: schedule[name]["schedule"] for name in ("detect", "quality", "reports")}
+        times = {name: schedule[name]["schedule"] for name in ("orphans", "detect", "quality", "reports")}
         assert times == {
+            "orphans": crontab(hour="2", minute="0"),
             "detect": crontab(hour="4", minute="0"),
             "quality": crontab(hour="3", minute="0"),
             "reports": crontab(hour="5", minute="0", day_of_week="1"),
@@ -98,6 +102,17 @@ class TestSchedule:
         assert [(kind, *week) for kind in sorted(Report.ReportType.values)] == list(
             Report.objects.order_by("report_type").values_list("report_type", "start", "end")
         )
+
+    def test_removes_old_uploads_that_no_batch_has(self, customer: Customer, uploads: Path) -> None:
+        tasks.remove_orphans()
+        receive(customer, stream(line()), "claims.csv")
+        (waiting,) = (uploads / "claims").iterdir()
+        for name in ("old.csv", "young.csv"):
+            (uploads / "claims" / name).write_text("private")
+        for path in (waiting, uploads / "claims" / "old.csv"):
+            os.utime(path, (0, 0))
+        tasks.remove_orphans()
+        assert {waiting.name, "young.csv"} == {path.name for path in (uploads / "claims").iterdir()}
 
     def test_sweeps(self, customer: Customer, tracked: Calls) -> None:
         job = jobs.enqueue("quality", customer, day="2025-06-30")
