@@ -46,7 +46,7 @@ def everything(request: HttpRequest) -> HttpResponse:
 def _tasks() -> None:
     """Runs of a Celery task that succeed, fail, are retried, lost and revoked."""
 
-    @an_app().task(name="test.task", bind=True, max_retries=1)
+    @an_app().task(shared=False, name="test.task", bind=True, max_retries=1)
     def task(self: Any, what: str) -> None:
         if what == "dies":
             os._exit(0)

@@ -29,7 +29,7 @@ Stock: Any = CeleryInstrumentor
 app = an_app()
 
 
-@app.task(name="shop.does")
+@app.task(shared=False, name="shop.does")
 def does(what: Any = None) -> None:
     """Raises what it is given, if that is an exception."""
     if isinstance(what, BaseException):
@@ -38,12 +38,12 @@ def does(what: Any = None) -> None:
         pass
 
 
-@app.task(name="shop.expects", throws=(KeyError,))
+@app.task(shared=False, name="shop.expects", throws=(KeyError,))
 def expects() -> None:
     raise KeyError(SECRET)
 
 
-@app.task(name="shop.again", bind=True)
+@app.task(shared=False, name="shop.again", bind=True)
 def again(self: Any) -> None:
     raise self.retry(exc=LookupError(SECRET), countdown=0)
 

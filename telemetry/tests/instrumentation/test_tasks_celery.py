@@ -40,7 +40,7 @@ NOW = 1_800_000_000.0
 app = an_app()
 
 
-@app.task(name="shop.does")
+@app.task(shared=False, name="shop.does")
 def does(what: Any = None) -> Any:
     """Raises what it is given, if that is an exception or its class, else returns it."""
     if isinstance(what, BaseException | type):
@@ -48,7 +48,7 @@ def does(what: Any = None) -> Any:
     return what
 
 
-@app.task(name="shop.again", bind=True, max_retries=2)
+@app.task(shared=False, name="shop.again", bind=True, max_retries=2)
 def again(self: Any, why: str = "") -> None:
     raise self.retry(exc=LookupError() if why else None, countdown=0)
 
@@ -151,7 +151,7 @@ class TestOutcomes:
     def test_a_run_is_under_way_until_it_ends(self, recording: TaskRecording) -> None:
         seen = []
 
-        @app.task(name="shop.looks")
+        @app.task(shared=False, name="shop.looks")
         def looks() -> None:
             seen.append(recording.values(IN_FLIGHT))
 
@@ -243,7 +243,7 @@ class TestQueueWait:
 
     def test_a_time_without_a_zone_is_the_apps(self, recording: TaskRecording, monkeypatch: pytest.MonkeyPatch) -> None:
         zoned = an_app(timezone="Asia/Tokyo")
-        task = zoned.task(name="shop.does")(does.run)
+        task = zoned.task(shared=False, name="shop.does")(does.run)
         run(task, **{_celery.HEADER: NOW - 60, "eta": "2027-01-15T16:59:50"})
         assert 10.0 == self.waited(recording)
 
@@ -410,7 +410,7 @@ class TestHostile:
 
     def test_names_of_tasks_and_queues(self, recording: TaskRecording) -> None:
         for name in ("x" * 10_000, 'quo"te\n', "\ud800", " "):
-            task = app.task(name=name)(does.run)
+            task = app.task(shared=False, name=name)(does.run)
             run(task, delivery_info={"routing_key": name})
         shown = {(labels[0], labels[2]) for labels in recording.values(STARTED)}
         assert {("x" * 256,) * 2, ('quo"te\n',) * 2, ("?",) * 2, (" ",) * 2} == shown
@@ -424,7 +424,7 @@ class TestHostile:
     def test_more_tasks_than_the_limit(self) -> None:
         with TaskRecording(limit=2) as recording:
             for number in range(5):
-                run(app.task(name=f"shop.task{number}")(does.run))
+                run(app.task(shared=False, name=f"shop.task{number}")(does.run))
             values = {labels[2]: value for labels, value in recording.values(STARTED).items()}
             assert {"shop.task0": 1, "shop.task1": 1, "__overflow__": 3} == values
             assert {("tasks.task",): 3} == recording.values("telemetry_series_overflow_total")
@@ -435,7 +435,7 @@ class TestHostile:
     ) -> None:
         kept = []
 
-        @app.task(name=f"shop.store_away.{broken}")
+        @app.task(shared=False, name=f"shop.store_away.{broken}")
         def store_away(what: int) -> None:
             kept.append(what)
 
