@@ -212,9 +212,9 @@ def _fail(job: Job, kind: Kind, error: BaseException, seconds: float) -> float |
             _leave(job, **changes)
             if again_in is None:
                 kind.give_up(job)
-    except (Error, LeaseLost):
+    except (Error, LeaseLost) as reason:
         # The sweeper will find it, and count it then.
-        _logger.exception("%s: its failure could not be stored", job)
+        _logger.error("%s: its failure could not be stored\n%s", job, stack(reason))
         return None
     metrics.track_job_duration(job.job_type, seconds)
     metrics.track_job_failed(job.job_type, job.error_type, job.customer.code)

@@ -59,6 +59,20 @@ TEMPLATES = [
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 MEDIA_ROOT = VAR_DIR / "media"
+# What waits there are claims.
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SESSION_COOKIE_AGE = 12 * 3600
 
 TELEMETRY_SHORT_NAMES = True
 
@@ -142,6 +156,8 @@ UPSTREAM_API_BURST = _env.rate("UPSTREAM_API_BURST", "300/minute")
 """How often a customer's programs may call the API, for a short while."""
 UPSTREAM_API_SUSTAINED = _env.rate("UPSTREAM_API_SUSTAINED", "5000/hour")
 """How often they may in the long run."""
+UPSTREAM_API_JOBS = _env.rate("UPSTREAM_API_JOBS", "60/hour")
+"""How often they may ask for detection, or for a report."""
 UPSTREAM_API_UPLOADS = _env.rate("UPSTREAM_API_UPLOADS", "120/hour")
 """How many files they may send."""
 SPECTACULAR_SETTINGS = {

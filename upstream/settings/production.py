@@ -30,6 +30,17 @@ if TELEMETRY_METRICS_ALLOWED_NETWORKS:
 if _env.boolean("UPSTREAM_BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# Every process, one line of JSON a record; of exceptions the type and the stack, because messages may quote claims.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"trace": {"()": "telemetry.logging.TraceFilter"}},
+    "formatters": {"json": {"()": "telemetry.logging.JsonFormatter"}},
+    "handlers": {"out": {"class": "logging.StreamHandler", "filters": ["trace"], "formatter": "json"}},
+    "root": {"handlers": ["out"], "level": "INFO"},
+}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
 EMAIL_PORT = _env.integer("EMAIL_PORT", 25)

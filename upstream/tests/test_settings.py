@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -145,3 +146,32 @@ class TestProduction:
         status, said = check("production", **{**SECRETS, name: ""})
         assert 1 == status
         assert f"ImproperlyConfigured: {name}: the environment variable is not set" in said
+
+    def test_an_exception_is_logged_without_what_it_says(self, tmp_path: Path) -> None:
+        (tmp_path / "static").mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", BROKEN_VIEW], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+            env={**os.environ, **SECRETS, "DJANGO_SETTINGS_MODULE": "upstream.settings.production",
+                 "UPSTREAM_VAR_DIR": str(tmp_path), "UPSTREAM_SSL_REDIRECT": "0"},
+        )  # fmt: skip
+        assert "500" == done.stdout.strip()
+        records = [json.loads(line) for line in done.stderr.splitlines()]
+        (record,) = [record for record in records if record["logger"] == "django.request"]
+        assert ("ERROR", "ValueError") == (record["level"], record["exception.type"])
+        assert "broken" in record["exception.stacktrace"]
+        assert "private" not in done.stderr
+
+
+BROKEN_VIEW = """
+import django
+django.setup()
+from django.test import Client
+from hello_world import urls
+
+def broken(request):
+    raise ValueError("a private matter")
+
+urls.urlpatterns[0].callback = broken
+client = Client(raise_request_exception=False, headers={"Host": "upstream.example.com"})
+print(client.get("/").status_code)
+"""
