@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from celery import Celery
 from opentelemetry.context import attach, create_key, detach, get_value, set_value
@@ -28,11 +29,13 @@ from telemetry.instrumentation.tasks._recorder import name_of
 
 _Stock: Any = stock.CeleryInstrumentor
 _SENDING = create_key("telemetry-task-sending")
-_RUN = "_telemetry_span"
 
 Failed = Callable[[str, BaseException], None]
 _Entered = tuple[Span, Any]
 """A span, and the token to be given back for its being the current one."""
+
+_runs: WeakKeyDictionary[Any, _Entered] = WeakKeyDictionary()
+"""By their requests. Not on those: what Celery does not know there, it may take for a header of the next try."""
 
 
 def instrument(tracer_provider: TracerProvider, failed: Failed) -> Any:
@@ -131,11 +134,11 @@ class CeleryInstrumentor(_Stock):  # type: ignore[misc]
     def _trace_prerun(self, *, task: Any, **_: object) -> None:
         sender = extract(task.request, getter=stock.celery_getter) or None
         span = self._tracer.start_span(f"{stock._TASK_RUN}/{task.name}", context=sender, kind=SpanKind.CONSUMER)
-        task.request.__dict__[_RUN] = span, attach(set_span_in_context(span, sender))
+        _runs[task.request] = span, attach(set_span_in_context(span, sender))
 
     @_guarded
     def _trace_postrun(self, *, task: Any, **named: Any) -> None:
-        run: _Entered | None = task.request.__dict__.pop(_RUN, None)
+        run = _runs.pop(task.request, None)
         if run is None:
             return
         span, token = run
@@ -157,13 +160,14 @@ class CeleryInstrumentor(_Stock):  # type: ignore[misc]
             privacy.record(span, exception)
 
     @_guarded
-    def _trace_retry(self, *, sender: Any, reason: Any, **_: object) -> None:
+    def _trace_retry(self, *, sender: Any, reason: Any = None, **_: object) -> None:
         span = _running(sender)
-        if span is not None:
+        # A worker that cancels a run gives none.
+        if span is not None and reason is not None:
             span.set_attribute(stock._TASK_RETRY_REASON_KEY, name_of(getattr(reason, "exc", None) or reason))
 
 
 def _running(task: Any) -> Span | None:
     """The recording span of the run that this process makes of a task."""
-    run: _Entered | None = task.request.__dict__.get(_RUN)
+    run = _runs.get(task.request)
     return run[0] if run is not None and run[0].is_recording() else None

@@ -7,12 +7,14 @@ however it ends. What the parent of a pool knows better, it tells by `task_failu
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from time import perf_counter, time
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from celery import exceptions, signals, states
 
@@ -43,6 +45,10 @@ _OUTCOMES: dict[object, str] = {
     states.REJECTED: REJECTED,
 }
 _BY_PARENT = (exceptions.TimeLimitExceeded, exceptions.WorkerLostError)
+_SAME_KILL = 1.0
+"""Seconds within which a second word of the parent about a run is of the same end of it."""
+_DELAY = re.compile(r"(?:[01]\.){28}")
+"""What Celery puts before a routing key where RabbitMQ is to hold the message back: for how many seconds, in bits."""
 
 
 class CeleryTasks:
@@ -60,9 +66,11 @@ class CeleryTasks:
         self._running = running
         self._ending = ending
         self._ran = False
-        self._killed: object = None
+        self._killed: tuple[object, float] = None, 0.0
+        # Not on the request: what Celery does not know there, it may take for a header of the next try's message.
+        self._runs: WeakKeyDictionary[Any, Run] = WeakKeyDictionary()
         # Several may record the same run, as in tests.
-        self._attribute = f"_telemetry_run_{id(self):x}"
+        self._uid = f"telemetry_{id(self):x}"
         self._receivers = {
             signals.before_task_publish: self._guarded(self._publishing),
             signals.after_task_publish: self._guarded(self._published),
@@ -78,12 +86,12 @@ class CeleryTasks:
     def connect(self) -> None:
         """Watch; again changes nothing."""
         for signal, receiver in self._receivers.items():
-            signal.connect(receiver, weak=False, dispatch_uid=self._attribute)
+            signal.connect(receiver, weak=False, dispatch_uid=self._uid)
 
     def disconnect(self) -> None:
         """Watch no more; runs that are under way stay so."""
         for signal, receiver in self._receivers.items():
-            signal.disconnect(receiver, dispatch_uid=self._attribute)
+            signal.disconnect(receiver, dispatch_uid=self._uid)
 
     def _guarded(self, receive: Callable[..., None]) -> Callable[..., None]:
         where = f"tasks.celery.{receive.__name__.strip('_')}"
@@ -103,25 +111,27 @@ class CeleryTasks:
             headers[HEADER] = time()
 
     def _published(self, sender: object, *, routing_key: object = None, **_: object) -> None:
-        self._record.sent(CELERY, sender, routing_key)
+        self._record.sent(CELERY, sender, _undelayed(routing_key))
 
     def _prerun(self, sender: Any = None, **_: object) -> None:
         try:
             request = sender.request
             run = self._record.begun(CELERY, sender.name, _queue(request), sys.exc_info()[1])
-            request.__dict__[self._attribute] = run
+            self._runs[request] = run
             if not request.is_eager:
                 self._ran = True
-                due = _due(sender, request)
-                if due is not None:
-                    self._record.waited(run, time() - due)
-                self._running()
+                try:
+                    due = _due(sender, request)
+                    if due is not None:
+                        self._record.waited(run, time() - due)
+                finally:
+                    self._running()
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("tasks.celery.prerun", exc)
 
     def _postrun(self, sender: Any = None, *, state: object = None, retval: Any = None, **_: object) -> None:
         try:
-            run: Run | None = sender.request.__dict__.pop(self._attribute, None)
+            run = self._runs.pop(sender.request, None)
             if run is not None:
                 self._end(sender, run, state, retval)
         except Exception as exc:  # noqa: BLE001
@@ -130,7 +140,8 @@ class CeleryTasks:
     def _end(self, task: Any, run: Run, state: object, retval: Any) -> None:
         exception: Any = None
         raised = sys.exc_info()[1]
-        if raised is None or raised is run.outer:
+        # Without a state Celery lets it through, be it the one that was being handled around the run.
+        if raised is None or (raised is run.outer and state is not None):
             outcome = _OUTCOMES.get(state, IGNORED)
             if outcome in (FAILED, RETRIED):
                 exception = retval
@@ -147,11 +158,13 @@ class CeleryTasks:
 
     def _failure(self, sender: Any, *, task_id: object = None, exception: Any = None, **_: object) -> None:
         # The same types may end a run by itself, which asks another one for its result.
-        if not _is(exception, *_BY_PARENT) or self._attribute in sender.request.__dict__:
+        if not _is(exception, *_BY_PARENT) or sender.request in self._runs:
             return
         # Of a hard time limit Celery tells twice, one right after the other.
-        if task_id is None or task_id != self._killed:
-            self._killed = task_id
+        now = perf_counter()
+        last, at = self._killed
+        if task_id is None or task_id != last or now - at > _SAME_KILL:
+            self._killed = task_id, now
             self._record.killed(CELERY, sender.name, name_of(exception))
 
     def _revoked(
@@ -174,20 +187,30 @@ class CeleryTasks:
 def _queue(request: Any) -> object:
     """The key by which the message was routed: in Celery's default set-up the name of the queue."""
     delivery = request.delivery_info
-    return delivery.get("routing_key") if isinstance(delivery, dict) else None
+    return _undelayed(delivery.get("routing_key")) if isinstance(delivery, dict) else None
+
+
+def _undelayed(key: object) -> object:
+    return _DELAY.sub("", key, count=1) if isinstance(key, str) and _DELAY.match(key) else key
 
 
 def _due(task: Any, request: Any) -> float | None:
     """The Unix time from which on the run was to begin; None where the message does not tell."""
     sent = request.get(HEADER)
-    if type(sent) not in (float, int) or not math.isfinite(sent):
+    if type(sent) not in (float, int):
         return None
-    if request.eta is None:
-        return float(sent)
-    eta = datetime.fromisoformat(request.eta)
+    try:
+        sent = float(sent)
+        eta = None if request.eta is None else datetime.fromisoformat(request.eta)
+    except (OverflowError, TypeError, ValueError):
+        return None
+    if not math.isfinite(sent):
+        return None
+    if eta is None:
+        return sent
     if eta.tzinfo is None:
         eta = eta.replace(tzinfo=task.app.timezone)
-    return max(float(sent), eta.timestamp())
+    return max(sent, eta.timestamp())
 
 
 def _raised_outcome(raised: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from time import perf_counter
 
 from opentelemetry.trace import SpanContext, get_current_span
@@ -10,6 +11,7 @@ from telemetry.catalogue.tasks import TaskCatalogue
 from telemetry.instrumentation._http_values import qualified_name
 from telemetry.instrumentation.guard import Bounded, Guard
 from telemetry.instrumentation.underway import exemplar_of
+from telemetry.spec import OVERFLOW
 from telemetry.store import Store
 
 LONGEST_WAIT = 366 * 86400.0
@@ -18,19 +20,21 @@ UNNAMED = "<unnamed>"
 
 
 class Run:
-    """One run of a task. `outer` is the exception that was being handled around it when it began."""
+    """One run of a task, in this process. `outer` is the exception that was being handled around it when it began."""
 
-    __slots__ = ("key", "outer", "span", "start")
+    __slots__ = ("key", "outer", "pid", "span", "start")
 
     def __init__(self, key: tuple[str, str, str], outer: BaseException | None, span: SpanContext | None) -> None:
         self.key = key
         self.outer = outer
+        self.pid = os.getpid()
         self.span = span
         self.start = perf_counter()
 
 
 class TaskRecorder:
-    """Counts what the frameworks tell; `limit` is how many values a process records of a label.
+    """Counts what the frameworks tell; `limit` is how many values a process records of a label, and how many pairs of
+    task and queue: of those beyond, the queue is not told.
 
     Its methods may raise: who calls them guards, for only there is known what has not been counted.
     """
@@ -47,6 +51,9 @@ class TaskRecorder:
         self._task = Bounded("tasks.task", limit, guard)
         self._queue = Bounded("tasks.queue", limit, guard)
         self._exception = Bounded("tasks.exception", limit, guard)
+        self._limit = limit
+        self._guard = guard
+        self._keys: set[tuple[str, str, str]] = set()
 
     def sent(self, system: str, task: object, queue: object) -> None:
         """A task has been handed over."""
@@ -65,7 +72,9 @@ class TaskRecorder:
             self._waited.observe(run.key, max(seconds, 0.0))
 
     def ended(self, run: Run, outcome: str, exception: str = "") -> None:
-        """It ends by itself."""
+        """It ends by itself; in a process that was forked off the run's there is nothing to end."""
+        if run.pid != os.getpid():
+            return
         elapsed = perf_counter() - run.start
         self._done.observe((*run.key, outcome, exception and self._exception(exception)), elapsed)
         span = run.span or _sampled_span()
@@ -86,7 +95,14 @@ class TaskRecorder:
         self._refused.add((system, reason))
 
     def _key(self, system: str, task: object, queue: object) -> tuple[str, str, str]:
-        return system, self._task(_text(task)), self._queue(_text(queue))
+        key = system, self._task(_text(task)), self._queue(_text(queue))
+        if key in self._keys or OVERFLOW in key:
+            return key
+        if len(self._keys) >= self._limit:
+            self._guard.overflowed("tasks.queue")
+            return *key[:2], OVERFLOW
+        self._keys.add(key)
+        return key
 
 
 def name_of(exception: BaseException | None) -> str:

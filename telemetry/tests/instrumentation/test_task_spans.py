@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, Task, signals
 from opentelemetry import trace
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -46,6 +47,18 @@ def expects() -> None:
 @app.task(shared=False, name="shop.again", bind=True)
 def again(self: Any) -> None:
     raise self.retry(exc=LookupError(SECRET), countdown=0)
+
+
+class Calling(Task):  # type: ignore[type-arg]
+    """Runs its tasks by way of `__call__`, for which Celery makes a request out of the first one's contents."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
+
+
+@app.task(shared=False, name="shop.calls", bind=True, base=Calling)
+def calls(self: Any) -> None:
+    raise self.retry(countdown=0)
 
 
 class Tracing:
@@ -87,8 +100,6 @@ def tracing() -> Iterator[Tracing]:
 @pytest.fixture
 def sent() -> Iterator[list[dict[str, Any]]]:
     """The headers of every message that goes out; it does not get anywhere."""
-    from celery import signals
-
     found: list[dict[str, Any]] = []
 
     def look(headers: dict[str, Any], **_: object) -> None:
@@ -155,6 +166,31 @@ class TestChain:
         assert second.context is not None
         assert f"{second.context.span_id:016x}" in sent[1]["traceparent"]
         assert "LookupError" == dict(running.attributes or {})["celery.retry.reason"]
+
+    def test_a_retry_by_a_task_with_a_call_of_its_own_takes_nothing_else_along(
+        self, sent: list[dict[str, Any]]
+    ) -> None:
+        run(calls)
+        with Tracing() as tracing:
+            assert "RETRY" == run_state(calls)
+        without, message = sent
+        assert ({*without, "traceparent"}, []) == ({*message}, tracing.failures)
+        assert child_of(tracing.span("apply_async/shop.calls"), tracing.span("run/shop.calls"))
+
+    def test_a_request_can_be_copied(self, tracing: Tracing) -> None:
+        @app.task(shared=False, name="shop.copies", bind=True)
+        def copies(self: Any) -> None:
+            assert vars(self.request) == vars(copy.deepcopy(self.request))
+
+        assert "SUCCESS" == run_state(copies)
+
+    def test_a_worker_cancels_a_run_for_no_reason(self, tracing: Tracing) -> None:
+        @app.task(shared=False, name="shop.cancelled", bind=True)
+        def cancelled(self: Any) -> None:
+            signals.task_retry.send(self, request=self.request, einfo=None)
+
+        run(cancelled)
+        assert "celery.retry.reason" not in (tracing.span("run/shop.cancelled").attributes or {})
 
     def test_an_eager_run_is_below_who_asks(self, tracing: Tracing) -> None:
         with tracing.tracer.start_as_current_span("request"):
@@ -281,8 +317,6 @@ class TestTroubles:
 
 def run_state(task: Any, **said: Any) -> str:
     """How a run ends that a message asks for which Celery itself would not have read."""
-    from celery import signals
-
     states: list[str] = []
 
     def look(state: str, **_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 from billiard import common
-from celery import signals
+from celery import Task, signals
 from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from kombu.transport.native_delayed_delivery import calculate_routing_key
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -51,6 +53,18 @@ def does(what: Any = None) -> Any:
 @app.task(shared=False, name="shop.again", bind=True, max_retries=2)
 def again(self: Any, why: str = "") -> None:
     raise self.retry(exc=LookupError() if why else None, countdown=0)
+
+
+class Calling(Task):  # type: ignore[type-arg]
+    """Runs its tasks by way of `__call__`, for which Celery makes a request out of the first one's contents."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
+
+
+@app.task(shared=False, name="shop.calls", bind=True, base=Calling)
+def calls(self: Any) -> None:
+    raise self.retry(countdown=0)
 
 
 @contextlib.contextmanager
@@ -140,6 +154,25 @@ class TestOutcomes:
             does.apply((KeyError(),))
         assert {("succeeded", "does"): 1, ("failed", "does", "KeyError"): 1} == recording.ends()
 
+    def test_the_exception_that_is_being_handled_is_raised_again(self, recording: TaskRecording) -> None:
+        problem = OSError()
+        try:
+            raise problem
+        except OSError:
+            with pytest.raises(OSError):
+                does.apply((problem,), throw=True)
+        assert {("failed", "does", "OSError"): 1} == recording.ends()
+
+    def test_within_a_run_of_the_same_task(self, recording: TaskRecording) -> None:
+        @app.task(shared=False, name="shop.nests", base=Calling)
+        def nests(inner: bool) -> None:
+            if inner:
+                raise KeyError
+            app.tasks["shop.nests"].apply((True,))
+
+        run(nests, False)
+        assert {("succeeded", "nests"): 1, ("failed", "nests", "KeyError"): 1} == recording.ends()
+
     def test_celery_itself_fails_after_the_task(
         self, recording: TaskRecording, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -201,6 +234,21 @@ class TestTheEndOfAProcess:
         with pytest.raises(SystemExit):
             run(does, Late, timelimit=[20, None] if where == "message" else [None, None])
         assert {("failed", "does", "billiard.exceptions.TimeLimitExceeded"): 1} == recording.ends()
+
+    def test_a_run_ends_in_its_own_process_only(self, recording: TaskRecording) -> None:
+        parent, forked = os.getpid(), []
+
+        @app.task(shared=False, name="shop.forks")
+        def forks() -> None:
+            forked.append(os.fork())
+
+        try:
+            run(forks)
+        finally:
+            if os.getpid() != parent:
+                os._exit(int(recording.runs()[1]))
+        ended_by_child = os.waitstatus_to_exitcode(os.waitpid(forked[0], 0)[1])
+        assert (0, (1, 1, 0)) == (ended_by_child, recording.runs())
 
     def test_a_run_that_ends_all_the_same_has_ended(self, recording: TaskRecording) -> None:
         run(does, 1)
@@ -264,13 +312,19 @@ class TestQueueWait:
             [NOW],
             {"a": NOW},
             object(),
+            10**400,
         ],
-        ids=repr,
+        ids=lambda forged: repr(forged)[:12],
     )
     def test_what_is_no_time_of_sending_is_not_believed(self, recording: TaskRecording, forged: object) -> None:
         run(does, **{_celery.HEADER: forged})
         assert {} == recording.values(WAIT)
         assert (1, 1, 0) == recording.runs()
+
+    @pytest.mark.parametrize("eta", ["soon", 5, "2027-13-15T07:59:50"])
+    def test_with_an_eta_that_is_none_nobody_knows(self, recording: TaskRecording, eta: object) -> None:
+        run(does, **{_celery.HEADER: NOW - 60, "eta": eta})
+        assert ({}, (1, 1, 0)) == (recording.values(WAIT), recording.runs())
 
     def test_a_message_of_a_sender_without_us(self, recording: TaskRecording) -> None:
         run(does)
@@ -314,6 +368,23 @@ class TestSending:
         assert NOW == self.message().headers[_celery.HEADER]
         assert {("celery", "celery", "shop.again"): 1} == recording.values(SENT)
 
+    def test_a_retry_by_a_task_with_a_call_of_its_own_takes_nothing_else_along(self) -> None:
+        run(calls, delivery_info={"routing_key": "celery", "exchange": ""})
+        without = self.message().headers
+        with TaskRecording() as recording:
+            run(calls, delivery_info={"routing_key": "celery", "exchange": ""})
+            assert {("retried", "calls", ""): 1} == recording.ends()
+        assert {*without, _celery.HEADER} == {*self.message().headers}
+
+    def test_a_delay_is_no_part_of_the_queue(self, recording: TaskRecording) -> None:
+        """A broker that holds messages back finds it in front of the routing key."""
+        for seconds in (1, 5, 86_400):
+            key = calculate_routing_key(seconds, "slow.0.1")
+            signals.after_task_publish.send("shop.does", routing_key=key)
+            run(does, delivery_info={"routing_key": key})
+        labels = ("slow.0.1", "celery", "shop.does")
+        assert ({labels: 3}, {labels: 3}) == (recording.values(SENT), recording.values(STARTED))
+
     def test_the_users_own_headers_stay(self, recording: TaskRecording) -> None:
         does.apply_async(headers={"tenant": "a"})
         headers = self.message().headers
@@ -334,6 +405,14 @@ class TestTheParentOfAPool:
         labels = ("billiard.exceptions.TimeLimitExceeded", "celery", "shop.does")
         assert {labels: 2} == recording.values(KILLED)
         assert (0, 0, 0) == recording.runs()
+
+    def test_killed_again_later_it_counts_again(
+        self, recording: TaskRecording, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for at in (100.0, 100.2, 130.0, 130.2):
+            monkeypatch.setattr(_celery, "perf_counter", lambda at=at: at)
+            signals.task_failure.send(does, task_id="a", exception=TimeLimitExceeded(3))
+        assert {("billiard.exceptions.TimeLimitExceeded", "celery", "shop.does"): 2} == recording.values(KILLED)
 
     def test_a_process_found_dead(self, recording: TaskRecording) -> None:
         signals.task_failure.send(does, task_id="a", exception=WorkerLostError("signal 9"))
@@ -429,6 +508,17 @@ class TestHostile:
             assert {"shop.task0": 1, "shop.task1": 1, "__overflow__": 3} == values
             assert {("tasks.task",): 3} == recording.values("telemetry_series_overflow_total")
 
+    def test_more_tasks_in_queues_than_the_limit(self) -> None:
+        with TaskRecording(limit=2) as recording:
+            for name in ("shop.task0", "shop.task1"):
+                task = app.task(shared=False, name=name)(does.run)
+                for queue in ("a", "b", "a"):
+                    run(task, delivery_info={"routing_key": queue})
+            values = {(labels[2], labels[0]): value for labels, value in recording.values(STARTED).items()}
+            expected = {("shop.task0", "a"): 2, ("shop.task0", "b"): 1, ("shop.task1", "__overflow__"): 3}
+            assert expected == values
+            assert {("tasks.queue",): 3} == recording.values("telemetry_series_overflow_total")
+
     @pytest.mark.parametrize("broken", ["add", "observe"])
     def test_a_store_that_fails_fails_no_task(
         self, monkeypatch: pytest.MonkeyPatch, broken: str, caplog: pytest.LogCaptureFixture
@@ -515,6 +605,17 @@ class TestInstallation:
         assert 0 == len(begun)
         run(does)
         assert 1 == len(begun)
+
+    def test_a_worker_is_told_so_whatever_becomes_of_the_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*args: Any) -> None:
+            raise OSError
+
+        begun: list[None] = []
+        with TaskRecording() as recording:
+            recording.tasks.running = lambda: begun.append(None)
+            monkeypatch.setattr(_recorder.TaskRecorder, "waited", fail)
+            run(does, **{_celery.HEADER: NOW})
+            assert ([None], [("tasks.celery.prerun",)]) == (begun, recording.dropped())
 
     def test_only_a_process_that_has_run_something_is_told_of_its_end(self, recording: TaskRecording) -> None:
         ends: list[None] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,6 +182,17 @@ class TestInAWorker:
         told = [TaskError(exception_class_path=path, traceback="private") for path in errors]
         signals.task_finished.send(Elsewhere, task_result=result(status=status, errors=told))
         assert ({end: 1}, (1, 1, 0)) == (recording.ends(), recording.runs())
+
+    def test_ends_in_its_own_process_only(self, recording: TaskRecording) -> None:
+        signals.task_started.send(Elsewhere, task_result=result())
+        child = os.fork()
+        try:
+            signals.task_finished.send(Elsewhere, task_result=result(status=TaskResultStatus.SUCCESSFUL))
+        finally:
+            if not child:
+                os._exit(int(recording.runs()[1]))
+        ended_by_child = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert (0, (1, 1, 0)) == (ended_by_child, recording.runs())
 
     def test_an_end_without_a_beginning_is_none(self, recording: TaskRecording) -> None:
         signals.task_finished.send(Elsewhere, task_result=result(status=TaskResultStatus.SUCCESSFUL))
