@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from upstream import signing
 from upstream.admin.base import Form, Newest, ReadOnly, ReadOnlyRows, shown_once
 from upstream.alerts import new_secret
-from upstream.alerts.http import host_of
+from upstream.alerts.errors import BadTarget
+from upstream.alerts.http import check_form, host_of
 from upstream.models import Alert, AlertChannel, AlertDelivery, ChannelType
 
 
@@ -61,7 +66,7 @@ class AlertDeliveryAdmin(ReadOnly):
     list_select_related = ("alert",)
     search_fields = ("alert__title", "=message_id")
     date_hierarchy = "created_at"
-    exclude = ("target",)
+    exclude = kept_back = ("target",)
     readonly_fields = ("to",)
 
     @admin.display(description="to")
@@ -95,7 +100,27 @@ class ChannelForm(Form):
         secret = given.get("secret") or self.kept
         if not secret and given.get("channel_type") == ChannelType.WEBHOOK:
             secret = self.made = new_secret()
+        channel_type, target = given.get("channel_type"), given.get("target")
+        if channel_type and target:
+            self._check("target", lambda: _check_target(channel_type, target))
+        if channel_type == ChannelType.WEBHOOK:
+            self._check("secret", lambda: signing.sign(secret, "", 0, b""))
         return {**given, "secret": secret}
+
+    def _check(self, field: str, check: Callable[[], object]) -> None:
+        try:
+            check()
+        except ValidationError as error:
+            self.add_error(field, error)
+        except (BadTarget, ValueError) as error:
+            self.add_error(field, str(error))
+
+
+def _check_target(channel_type: str, target: str) -> None:
+    if channel_type == ChannelType.EMAIL:
+        validate_email(target)
+    else:
+        check_form(target)
 
 
 @admin.register(AlertChannel)
@@ -109,6 +134,14 @@ class AlertChannelAdmin(Newest):
     search_fields = ("customer__code",)
     date_hierarchy = "created_at"
     autocomplete_fields = ("customer",)
+    readonly_fields = ("to",)
+    kept_back = ("secret", "target")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is not None and not self.has_change_permission(request, obj):
+            # Django shows the content of every field to those who may only look.
+            return ("customer", "channel_type", "to", "active", "created_at")
+        return ChannelForm.Meta.fields
 
     @admin.display(description="to")
     def to(self, channel: AlertChannel) -> str:
@@ -122,3 +155,8 @@ class AlertChannelAdmin(Newest):
         if obj.made_secret:
             return shown_once(self, request, obj, obj.made_secret)
         return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if obj.made_secret:
+            return shown_once(self, request, obj, obj.made_secret)
+        return super().response_change(request, obj)

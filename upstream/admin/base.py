@@ -26,6 +26,13 @@ class Newest(Pages):
     ordering = ("-pk",)
     show_full_result_count = False
     list_per_page = 50
+    kept_back: tuple[str, ...] = ()
+    """Fields whose content is not shown to everybody: lists cannot be narrowed by them, which would tell it."""
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        if lookup.split("__")[0] in self.kept_back:
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Whether somebody may run the actions: those who may change the model, though nobody does by a form."""

@@ -50,7 +50,7 @@ class ClaimAdmin(ReadOnly):
     )
     list_filter = ("denied", "payer", "customer")
     list_select_related = ("customer", "payer")
-    search_fields = ("=claim_id",)
+    search_fields = ("claim_id__exact",)
     # No drill-down by date: it would read the whole of the one big table.
     search_help_text = "The whole id of a claim."
 

@@ -18,8 +18,20 @@ from upstream.models import ApiToken, Customer, Payer
 REPORT_DAYS = 7
 
 
+class KeptForClaims(Pages):
+    """Rows that have claims are not deleted; the pages that ask whether to would read all of those."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj is not None and obj.claims.exists())
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+
 @admin.register(Customer)
-class CustomerAdmin(Newest):
+class CustomerAdmin(KeptForClaims, Newest):
     """Customers, and what can be done for them."""
 
     list_display = ("code", "name", "alert_email", "created_at")
@@ -44,13 +56,14 @@ class CustomerAdmin(Newest):
         """Every report over the days up to yesterday; those that were asked for already are not written twice."""
         end = timezone.localdate() - datetime.timedelta(days=1)
         start = end - datetime.timedelta(days=REPORT_DAYS - 1)
+        new = 0
         for customer in queryset:
-            reports.request_all(customer, start, end)
-        self.message_user(request, f"Reports from {start} to {end} are queued for {len(queryset)} of them.")
+            new += reports.request_all(customer, start, end)
+        self.message_user(request, f"Reports from {start} to {end}: {new} new ones are queued.")
 
 
 @admin.register(Payer)
-class PayerAdmin(Pages):
+class PayerAdmin(KeptForClaims):
     """Payers."""
 
     list_display = ("code", "name")
@@ -70,6 +83,7 @@ class ApiTokenAdmin(Newest):
     autocomplete_fields = ("customer",)
     actions = ("revoke",)
     fields = ("customer", "name")
+    kept_back = ("digest",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

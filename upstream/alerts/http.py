@@ -21,6 +21,8 @@ from upstream.alerts.errors import BadTarget, DeliveryError, Gone, Refused, Time
 LATER = frozenset({408, 425, 429})
 """The statuses below 500 that say: another time."""
 _GONE = 410
+_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
+"""NAT64 and 6to4: global as such, but each address has one of IPv4 in it, which may be private."""
 
 # Below an error, their lines quote the path, which is a secret where Slack has made it.
 for _each in (HTTPConnection, HTTPConnectionPool):
@@ -86,12 +88,34 @@ def _judge(host: str, status: int, wait: str) -> None:
     raise (Gone if status == _GONE else Refused)(told)
 
 
+def check_form(url: str) -> None:
+    """Whether something may be posted to such a URL; the name in it is not looked up.
+
+    Raises:
+        BadTarget: it is no URL with a host, or neither https nor, with `UPSTREAM_WEBHOOK_ALLOW_PRIVATE`, http.
+    """
+    try:
+        prepared = requests.Request("POST", url).prepare().url or ""
+        _check_scheme(prepared)
+        parts = urlsplit(prepared)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise BadTarget(f"{host_of(url)}: nothing can be posted to it; valid is https:// and a host")
+
+
+def _check_scheme(url: str) -> None:
+    scheme, allowed = urlsplit(url).scheme, ("https", "http") if settings.UPSTREAM_WEBHOOK_ALLOW_PRIVATE else ("https",)
+    if scheme not in allowed:
+        raise BadTarget(f"{host_of(url)}: the URL begins with {scheme[:10]!r}; valid is {' or '.join(allowed)}")
+
+
 def _check(url: str) -> None:
     """Refuse before anything is sent; the addresses behind a name may be others a moment later, see `_Checked`."""
+    _check_scheme(url)
     parts = urlsplit(url)
-    host, allowed = parts.hostname or "", ("https", "http") if settings.UPSTREAM_WEBHOOK_ALLOW_PRIVATE else ("https",)
-    if parts.scheme not in allowed:
-        raise BadTarget(f"{host_of(url)}: the URL begins with {parts.scheme[:10]!r}; valid is {' or '.join(allowed)}")
+    host = parts.hostname or ""
     try:
         found = socket.getaddrinfo(host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
     except socket.gaierror:
@@ -102,7 +126,12 @@ def _check(url: str) -> None:
 
 def _check_address(host: str, text: str) -> None:
     address = ipaddress.ip_address(text)
-    is_public = address.is_global and not address.is_multicast and not getattr(address, "is_site_local", False)
+    is_public = (
+        address.is_global
+        and not address.is_multicast
+        and not getattr(address, "is_site_local", False)
+        and not any(address in network for network in _TRANSLATED)
+    )
     if is_public or settings.UPSTREAM_WEBHOOK_ALLOW_PRIVATE:
         return
     raise BadTarget(f"{host}: its address is in a private network; UPSTREAM_WEBHOOK_ALLOW_PRIVATE is not set")

@@ -8,7 +8,7 @@ from email.utils import parseaddr
 from django.conf import settings
 from django.core.mail import EmailMessage
 
-from upstream.alerts.errors import DeliveryError, NoRecipient, Refused, TimedOut, Unavailable, Unreachable
+from upstream.alerts.errors import BadTarget, DeliveryError, NoRecipient, Refused, TimedOut, Unavailable, Unreachable
 from upstream.models import AlertDelivery
 
 
@@ -17,6 +17,7 @@ def send(delivery: AlertDelivery) -> None:
 
     Raises:
         NoRecipient: there is no address.
+        BadTarget: what there is, is no address.
         Refused: the server refused the address for good (5xx).
         Unavailable: the server answered anything else that is no success.
         Unreachable: no connection, or it broke.
@@ -42,6 +43,8 @@ def send(delivery: AlertDelivery) -> None:
         failure = Unavailable(f"the mail server answered {error.smtp_code}")
     except TimeoutError:
         failure = TimedOut("the mail server did not answer in time")
+    except ValueError:
+        failure = BadTarget("the address of the recipient is not valid")
     except OSError as error:
         failure = Unreachable(f"the mail server cannot be reached ({type(error).__name__})")
     else:

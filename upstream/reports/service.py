@@ -43,26 +43,31 @@ def request(customer: Customer, report_type: str, start: datetime.date, end: dat
     return _request(customer, report_type, start, end)[0]
 
 
-def request_all(customer: Customer, start: datetime.date, end: datetime.date) -> None:
-    """Have every type of report written over these days, each once however often this is called.
+def request_all(customer: Customer, start: datetime.date, end: datetime.date) -> int:
+    """Have every type of report written over these days, each once however often this is called; how many are new.
 
     Raises:
         ValueError: as for `check`.
     """
+    new = 0
     for report_type in _TYPES:
         key = f"{KIND}:{customer.pk}:{report_type}:{start}:{end}"
         with transaction.atomic():
             report, job = _request(customer, report_type, start, end, key=key)
             # The job's key decides, also between two that ask at once: what it already has is another report.
-            if job.arguments["report"] != report.pk:
+            if job.arguments["report"] == report.pk:
+                new += 1
+            else:
                 report.delete()
+    return new
 
 
 def check(report_type: str, start: datetime.date, end: datetime.date) -> None:
     """Whether there can be such a report.
 
     Raises:
-        ValueError: the type is not one of `Report.ReportType`, or the days are out of order, too early or too many.
+        ValueError: the type is not one of `Report.ReportType`, or the days are out of order, too early, not over
+            yet or too many.
     """
     if report_type not in _TYPES:
         raise ValueError(f"report type {report_type!r} is not known; known: {', '.join(map(str, _TYPES))}")
@@ -70,6 +75,8 @@ def check(report_type: str, start: datetime.date, end: datetime.date) -> None:
         raise ValueError(f"days: {start} is before there are claims; valid is a start from {EARLIEST} on")
     if start > end:
         raise ValueError(f"days: {start} is after {end}; valid is a start that is not after the end")
+    if end > timezone.localdate():
+        raise ValueError(f"days: {end} is after today; valid is an end up to {timezone.localdate()}")
     length = (end - start).days + 1
     if length > MAX_DAYS:
         raise ValueError(f"days: {start} to {end} are {length:,}; valid are up to {MAX_DAYS:,}")

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from upstream import ingestion
 from upstream.api.report_content import POLICY
-from upstream.models import Alert, AlertChannel, ApiToken, Claim, Customer, Job, Payer, Report
+from upstream.models import Alert, AlertChannel, AlertDelivery, ApiToken, Claim, Customer, Job, Payer, Report
 from upstream.tests.conftest import work
 from upstream.tests.planted import MINE, THEIRS, plant
 from upstream.tests.programs import API, bearer
@@ -162,6 +162,80 @@ class TestSecrets:
         given = operator.post(url(AlertChannel, "add"), {**form, "target": "https://example.com/2", "secret": "own"})
         assert (302, "own") == (given.status_code, AlertChannel.objects.get(target="https://example.com/2").secret)
 
+    def test_of_a_channel_that_becomes_a_webhook_is_shown_once(self, operator: Client) -> None:
+        AlertChannel.objects.filter(pk=MINE).update(channel_type="slack", secret="")
+        form = {"customer": MINE, "channel_type": "webhook", "target": "https://example.com/", "active": "on"}
+        answer = operator.post(url(AlertChannel, "change", MINE), form)
+        made = AlertChannel.objects.get(pk=MINE).secret
+        assert made.startswith("whsec_")
+        assert (200, made) == (answer.status_code, answer.context["secret"])
+
+    def test_of_channels_are_not_for_those_who_only_look(self, viewer: Client, operator: Client) -> None:
+        target = "https://hooks.example.com/path-of-a-hook"
+        AlertChannel.objects.filter(pk=MINE).update(secret="whsec_c2VjcmV0", target=target)
+        assert target in operator.get(url(AlertChannel, "change", MINE)).content.decode()
+        for page in (url(AlertChannel, "change", MINE), url(AlertChannel, "changelist")):
+            answer = viewer.get(page)
+            text = answer.content.decode()
+            assert (200, True) == (answer.status_code, "hooks.example.com" in text)
+            assert [] == [part for part in ("whsec_", "c2VjcmV0", "path-of-a-hook") if part in text]
+
+    @pytest.mark.parametrize(
+        ("model", "lookup"),
+        [
+            (AlertChannel, "secret__startswith"),
+            (AlertChannel, "target"),
+            (AlertDelivery, "target__contains"),
+            (ApiToken, "digest__startswith"),
+        ],
+    )
+    def test_cannot_be_found_out_by_narrowing_a_list(self, model: type[Model], lookup: str, viewer: Client) -> None:
+        assert 400 == viewer.get(url(model, "changelist"), {lookup: "m"}).status_code
+
+
+@pytest.mark.usefixtures("planted")
+class TestChannels:
+    @pytest.mark.parametrize(
+        ("channel_type", "target", "secret", "wrong"),
+        [
+            ("email", "ops@example.com", "", {}),
+            ("email", "ops", "", {"target"}),
+            ("email", "https://example.com/", "", {"target"}),
+            ("slack", "https://example.com/hook", "", {}),
+            ("slack", "http://example.com/hook", "", {"target"}),
+            ("slack", "ops@example.com", "", {"target"}),
+            ("webhook", "https:///hook", "", {"target"}),
+            ("webhook", "https://example.com:99999/", "", {"target"}),
+            ("webhook", "https://[::1/", "", {"target"}),
+            ("webhook", "https://example.com/", "whsec_c2VjcmV0", {}),
+            ("webhook", "https://example.com/", "whsec_not base64", {"secret"}),
+        ],
+    )
+    def test_are_of_use(
+        self, operator: Client, settings: Any, channel_type: str, target: str, secret: str, wrong: set[str]
+    ) -> None:
+        settings.UPSTREAM_WEBHOOK_ALLOW_PRIVATE = False
+        form = {"customer": MINE, "channel_type": channel_type, "target": target, "secret": secret, "active": "on"}
+        answer = operator.post(url(AlertChannel, "add"), form)
+        found = answer.context["adminform"].form.errors if wrong else {}
+        assert set(wrong) == set(found)
+        assert (not wrong) == AlertChannel.objects.filter(channel_type=channel_type, target=target).exists()
+
+    def test_by_plain_http_where_that_is_allowed(self, operator: Client, settings: Any) -> None:
+        settings.UPSTREAM_WEBHOOK_ALLOW_PRIVATE = True
+        form = {"customer": MINE, "channel_type": "slack", "target": "http://127.0.0.1:9/", "active": "on"}
+        assert 302 == operator.post(url(AlertChannel, "add"), form).status_code
+
+
+@pytest.mark.usefixtures("planted")
+class TestClaims:
+    def test_are_found_by_their_whole_id_as_it_is(self, operator: Client) -> None:
+        found = [
+            operator.get(url(Claim, "changelist"), {"q": text}).context["cl"].result_count
+            for text in ("mine", "MINE", "min")
+        ]
+        assert [1, 0, 0] == found
+
 
 @pytest.mark.usefixtures("planted")
 class TestActions:
@@ -173,9 +247,9 @@ class TestActions:
     def test_reports_once(self, operator: Client) -> None:
         Report.objects.all().delete()
         end = timezone.localdate() - datetime.timedelta(days=1)
-        for _ in range(2):
+        for new in (4, 0):
             said = act(operator, "request_reports", Customer.objects.get(pk=MINE))
-            assert f"Reports from {end - datetime.timedelta(days=6)} to {end} are queued for 1 of them." == said
+            assert f"Reports from {end - datetime.timedelta(days=6)} to {end}: {new} new ones are queued." == said
         assert sorted(Report.ReportType) == sorted(report.report_type for report in Report.objects.all())
         assert {(MINE, end)} == {(report.customer_id, report.end) for report in Report.objects.all()}
 
@@ -267,5 +341,16 @@ class TestCustomers:
 
     @pytest.mark.usefixtures("planted")
     def test_with_claims_cannot_be_deleted(self, operator: Client) -> None:
-        operator.post(url(Customer, "delete", MINE), {"post": "yes"})
+        for model in (Customer, Payer):
+            row = model._default_manager.get(pk=MINE)
+            assert 403 == operator.post(url(model, "delete", MINE), {"post": "yes"}).status_code
+            assert "delete_selected" not in operator.get(url(model, "changelist")).content.decode()
+            act(operator, "delete_selected", row)
+            assert [row] == list(model._default_manager.filter(pk=MINE))
         assert 1 == Claim.objects.filter(customer_id=MINE).count()
+
+    @pytest.mark.parametrize("model", [Customer, Payer])
+    def test_without_claims_can_be_deleted(self, model: type[Model], operator: Client) -> None:
+        row = model._default_manager.create(code="new", name="New")
+        assert 302 == operator.post(url(model, "delete", row.pk), {"post": "yes"}).status_code
+        assert not model._default_manager.exists()

@@ -146,6 +146,7 @@ class TestMail:
             (smtplib.SMTPDataError(451, b"me@private"), "Unavailable", "answered 451", 6),
             (smtplib.SMTPRecipientsRefused({"me@private": (450, b"me@private")}), "Unavailable", "address: 450", 6),
             (smtplib.SMTPRecipientsRefused({"me@private": (550, b"me@private")}), "Refused", "address: 550", 1),
+            (ValueError('Invalid address "me@private"'), "BadTarget", "the recipient is not valid", 1),
         ],
     )
     def test_failed(
@@ -170,6 +171,14 @@ class TestMail:
         assert attempts == delivery.attempts
         assert [("DenialScope", "email", word, "mercy")] == named(tracked, "track_alert_failed")
         assert [("alert_processing", word, "mercy")] * attempts == named(tracked, "track_job_failed")
+
+    def test_an_address_of_two_lines(self, customer: Customer, payers: list[Payer], settings: Any) -> None:
+        customer.alert_email = "me@private\nBcc: you@private"
+        customer.save()
+        alert = raised(customer, payers[0])
+        assert 1 == work_off(settings)
+        assert ("failed", [("failed", "BadTarget")]) == status(alert)
+        assert "private" not in alert.deliveries.get().error + Job.objects.get(name=alerts.KIND).error
 
 
 class TestRetry:

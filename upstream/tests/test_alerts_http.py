@@ -220,6 +220,9 @@ class TestPrivateAddresses:
             "[ff02::1]",
             "[::ffff:127.0.0.1]",
             "[::ffff:10.0.0.1]",
+            "[64:ff9b::10.0.0.1]",
+            "[64:ff9b::169.254.169.254]",
+            "[2002:a00:1::1]",
         ],
     )
     def test_refused(self, strict: None, host: str) -> None:

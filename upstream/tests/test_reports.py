@@ -78,6 +78,14 @@ class TestRequest:
             reports.request(customer, report_type, start, end)
         assert (0, 0) == (Report.objects.count(), Job.objects.count())
 
+    def test_the_last_day_is_today_at_most(self, customer: Customer) -> None:
+        today = timezone.localdate()
+        assert today == reports.request(customer, "drift_summary", today, today).end
+        tomorrow = today + datetime.timedelta(days=1)
+        with pytest.raises(ValueError, match=f"days: {tomorrow} is after today; valid is an end up to {today}"):
+            reports.request(customer, "drift_summary", today, tomorrow)
+        assert 1 == Report.objects.count()
+
     def test_neither_is_there_without_the_other(self, customer: Customer) -> None:
         with breaking('INSERT INTO "upstream_job"'), pytest.raises(DatabaseError):
             reports.request(customer, "payment_analysis", START, END)
@@ -86,8 +94,7 @@ class TestRequest:
 
 class TestRequestAll:
     def test_each_type_once_for_the_same_days(self, customer: Customer) -> None:
-        for _ in range(3):
-            reports.request_all(customer, START, END)
+        assert [4, 0, 0] == [reports.request_all(customer, START, END) for _ in range(3)]
         assert sorted(Report.ReportType.values) == sorted(Report.objects.values_list("report_type", flat=True))
         assert {*Report.objects.values_list("pk", flat=True)} == {job.arguments["report"] for job in Job.objects.all()}
 
