@@ -203,6 +203,34 @@ class TestPayments:
         # What was answered a day later was open at the end.
         assert 1 == sum(one.count for one in found.open_by_age)
 
+    def test_what_was_paid_on_a_denied_claim_is_no_part_of_the_adjustment(
+        self, customer: Customer, payers: list[Payer]
+    ) -> None:
+        for denied, paid in ((False, 80), (False, 60), (True, 50)):
+            claim(customer, payers[0], submitted_date=START, billed_amount=100, paid_amount=paid, denied=denied)
+        found = payments_of.measure(customer, START, END)
+        one = found.amounts[Who("aetna", "Aetna")]
+        assert (0.3, 0.3) == (one.adjustment, found.total.adjustment)
+        assert (190 / 300, 190 / 300) == (one.paid_share, found.total.paid_share)
+
+    @pytest.mark.parametrize(
+        ("last", "said"),
+        [
+            (0, "at the end of 14 June 2025."),
+            (1, "at the end of 14 June 2025."),
+            (-1, "Answers are on file up to 13 June 2025 only: some of these claims may have been answered since."),
+            (None, "No dated answer is on file."),
+        ],
+    )
+    def test_up_to_which_day_answers_are_on_file(
+        self, customer: Customer, payers: list[Payer], last: int | None, said: str
+    ) -> None:
+        claim(customer, payers[0], submitted_date=START, paid_date=None, paid_amount=0)
+        if last is not None:
+            claim(customer, payers[0], submitted_date=START, paid_date=days(END, last))
+        note = payments.content(payments_of.measure(customer, START, END)).notes[-1]
+        assert note.endswith(said), note
+
     def test_another_customers_claims_do_not_count(self, customer: Customer, payers: list[Payer]) -> None:
         other = Customer.objects.create(code="other", name="Other")
         claim(other, payers[0])

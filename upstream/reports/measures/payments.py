@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.db.models import Count, Q, Sum
 
 from upstream.detection.significance import upward_shift
+from upstream.detection.stored import last_answer
 from upstream.models import Claim, Customer
 from upstream.reports.measures.querying import Days, answered
 from upstream.reports.measures.spread import amount, quantile, ratio
@@ -27,13 +28,14 @@ chance of less than ALPHA that the same payments, dealt out anew, would look so 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """One payer's answered claims, or all payers'; `billed_of_paid` leaves the denied ones out."""
+    """One payer's answered claims, or all payers'; `billed_of_paid` and `paid_of_paid` leave the denied ones out."""
 
     answered: int
     denied: int
     billed: Decimal
     paid: Decimal
     billed_of_paid: Decimal
+    paid_of_paid: Decimal
 
     @property
     def paid_share(self) -> float | None:
@@ -43,7 +45,7 @@ class Amounts:
     @property
     def adjustment(self) -> float | None:
         """What was not paid of what the claims that were paid billed."""
-        return ratio(self.billed_of_paid - self.paid, self.billed_of_paid)
+        return ratio(self.billed_of_paid - self.paid_of_paid, self.billed_of_paid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Payments:
     """The same for the two steps of `Steps.latest`."""
     waiting: dict[Who, tuple[Open, ...]]
     """For each payer and age, what was open at the end of the last day."""
+    last_answer: datetime.date | None
+    """The last day for which answers are on file: after it, nothing is known to be open."""
 
     @property
     def by_payer(self) -> dict[Who, Counter[int]]:
@@ -96,6 +100,7 @@ class Payments:
             sum((one.billed for one in each), Decimal(0)),
             sum((one.paid for one in each), Decimal(0)),
             sum((one.billed_of_paid for one in each), Decimal(0)),
+            sum((one.paid_of_paid for one in each), Decimal(0)),
         )
 
     @property
@@ -132,6 +137,7 @@ def measure(customer: Customer, start: datetime.date, end: datetime.date) -> Pay
         _delays(customer, steps),
         _delays(customer, steps.latest),
         _waiting(customer, end),
+        last_answer(customer),
     )
 
 
@@ -159,6 +165,7 @@ def _amounts(customer: Customer, start: datetime.date, end: datetime.date) -> di
             billed=Sum("billed_amount"),
             paid=Sum("paid_amount"),
             billed_of_paid=Sum("billed_amount", filter=Q(denied=False)),
+            paid_of_paid=Sum("paid_amount", filter=Q(denied=False)),
         )
         .order_by("payer__code")
     )

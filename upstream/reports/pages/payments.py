@@ -39,9 +39,18 @@ def content(found: Payments) -> Content:
             "within which at least half of the payments came, the 90th percentile that within which nine in ten came.",
             "Paid share: what was paid of what all answered claims billed, denied ones included. "
             "Adjustment: what was not paid of what the paid claims billed.",
-            f"Open claims are those without an answer at the end of {words.day(end)}.",
+            f"Open claims are those without an answer at the end of {words.day(end)}.{_on_file(found)}",
         ],
     )
+
+
+def _on_file(found: Payments) -> str:
+    last = found.last_answer
+    if last is None:
+        return " No dated answer is on file."
+    if last >= found.steps.ends[-1]:
+        return ""
+    return f" Answers are on file up to {words.day(last)} only: some of these claims may have been answered since."
 
 
 def _headline(found: Payments) -> str:
