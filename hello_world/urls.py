@@ -16,5 +16,6 @@ urlpatterns = [
     path("", include("upstream.urls")),
     path("", include("telemetry.urls")),
 ]
+handler400 = "upstream.api.errors.bad_request"
 handler404 = "upstream.api.errors.page_not_found"
 handler500 = "upstream.api.errors.server_error"

@@ -14,6 +14,8 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.utils.datastructures import MultiValueDict
 
+_MOST_DIGITS = 18
+
 
 class UploadRefused(ValueError):
     """The body of a request cannot be taken; the message tells why, `status` is that of the answer."""
@@ -23,14 +25,27 @@ class UploadRefused(ValueError):
         self.status = status
 
 
+def announced(request: HttpRequest) -> int:
+    """The bytes that a request's header says its body has; 0 without the header.
+
+    Raises:
+        UploadRefused: it does not say a number of bytes (400).
+    """
+    given = request.META.get("CONTENT_LENGTH") or "0"
+    if not (given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS):
+        raise UploadRefused(400, "the header Content-Length is not a number of bytes")
+    return int(given)
+
+
 @contextmanager
 def received(request: HttpRequest, limit: int) -> Iterator[tuple[QueryDict, MultiValueDict[str, UploadedFile[Any]]]]:
     """The fields and files of a multipart/form-data request, the files on disk until the block ends.
 
     Raises:
         UploadRefused: the body is no such form (400), was cut off on its way (400), or has files of
-            more than `limit` bytes (413).
+            more than `limit` bytes (413); or its length is malformed (400).
     """
+    length = announced(request)
     handler = _CappedFiles(limit)
     request.upload_handlers = [handler]
     # The stubs ask for more than the parser does, and than it may have.
@@ -42,9 +57,8 @@ def received(request: HttpRequest, limit: int) -> Iterator[tuple[QueryDict, Mult
     try:
         if handler.exceeded:
             raise UploadRefused(413, f"the file is larger than {limit:,} bytes; send it in parts")
-        announced = int(request.META.get("CONTENT_LENGTH") or 0)
-        if body.count < announced:
-            raise UploadRefused(400, f"the body was cut off on its way: {body.count:,} of {announced:,} bytes came")
+        if body.count < length:
+            raise UploadRefused(400, f"the body was cut off on its way: {body.count:,} of {length:,} bytes came")
         yield fields, files
     finally:
         for name in files:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db.models import Model, QuerySet
+from django.views.decorators.common import no_append_slash
 from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
@@ -16,9 +20,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from upstream import metrics
 from upstream.api.authentication import customer_of
+from upstream.api.errors import Refused
 from upstream.api.pagination import NewestFirst
 from upstream.ingestion.reader import shorten
 from upstream.models import Customer
+from upstream.uploads import UploadRefused, announced
 
 
 class JsonOnly(DefaultContentNegotiation):
@@ -59,6 +65,22 @@ class CustomersView(APIView):
         # What is no method of HTTP is refused, and is no value of a label.
         if customer and method.lower() in self.http_method_names:
             metrics.track_api_call(self.endpoint, method, customer.code)
+
+    @classmethod
+    def as_view(cls, *args: Any, **kwargs: Any) -> Any:
+        view = super().as_view(*args, **kwargs)
+        # Of a redirected POST clients make a GET: a path without its slash is answered with the right one.
+        return no_append_slash(view)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        try:
+            length = announced(request._request)
+        except UploadRefused as error:
+            raise Refused(error.status, str(error)) from error
+        if MultiPartParser not in self.parser_classes and length > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or length):
+            # The parsers read the whole body into memory, however large it is.
+            raise RequestDataTooBig
 
     def check_throttles(self, request: Request) -> None:
         refused = [

@@ -10,10 +10,12 @@ from rest_framework import serializers, status
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
 from upstream import detection
 from upstream.api.base import CustomersOwn, Filters
 from upstream.api.jobs import JobSerializer
+from upstream.api.throttling import Jobs
 from upstream.models import DriftEvent, Job
 
 
@@ -79,6 +81,9 @@ class DetectionView(CustomersOwn):
 
     queryset = Job.objects.filter(name=detection.KIND)
     serializer_class = DetectionSerializer
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [*super().get_throttles(), *([Jobs()] if self.action == "create" else [])]
 
     @extend_schema(responses={202: JobSerializer})
     def create(self, request: Request) -> Response:

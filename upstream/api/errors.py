@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import is_valid_path
 from django.views import defaults
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, MethodNotAllowed, NotAuthenticated, NotFound
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -33,6 +37,12 @@ class Refused(APIException):
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to what a view of the API raised; None where it is nobody's request but our fault."""
+    match error:
+        case SuspiciousOperation() | BadRequest():
+            error = _refusal(error)
+        case RecursionError() if context["request"].method not in SAFE_METHODS:
+            # Its values are gone through by functions that call themselves; nothing else here does so.
+            error = Refused(400, "the body is nested too deeply")
     answer = exception_handler(error, context)
     if answer is None:
         return None
@@ -50,16 +60,25 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             message = "; ".join(_messages(error.detail))
         case _:
             message = str(error)
-    answer.data = {"error": message}
+    # A message may quote half of a surrogate pair, which JSON can hold and UTF-8 cannot.
+    answer.data = {"error": message.encode("utf-8", "backslashreplace").decode()}
     return answer
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The answer to a request that Django itself refuses: JSON to programs, a page to people."""
+    if request.path.startswith(PREFIX):
+        refusal = _refusal(exception)
+        return JsonResponse({"error": str(refusal.detail)}, status=refusal.status_code)
+    return defaults.bad_request(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer where no view is: JSON to programs, a page to people."""
     if request.path.startswith(PREFIX):
-        return JsonResponse(
-            {"error": f"{shorten(request.path)} is not there; /api/v1/schema/ says what is"}, status=404
-        )
+        is_unfinished = is_valid_path(f"{request.path_info}/")
+        hint = f"{shorten(request.path)}/ is" if is_unfinished else "/api/v1/schema/ says what is"
+        return JsonResponse({"error": f"{shorten(request.path)} is not there; {hint}"}, status=404)
     return defaults.page_not_found(request, exception)
 
 
@@ -68,6 +87,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(PREFIX):
         return JsonResponse({"error": "the request failed here, and that is recorded; try again later"}, status=500)
     return defaults.server_error(request)
+
+
+def _refusal(error: Exception) -> Refused:
+    if isinstance(error, RequestDataTooBig):
+        return Refused(413, f"the body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes")
+    # Its own words are for the service's operators.
+    return Refused(400, f"the request cannot be read ({type(error).__name__})")
 
 
 def _messages(detail: Any, field: str = "") -> Iterator[str]:

@@ -12,11 +12,13 @@ from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
 from upstream import reports
 from upstream.api import report_content
 from upstream.api.base import CustomersOwn, Filters
 from upstream.api.errors import ErrorSerializer, Refused
+from upstream.api.throttling import Jobs
 from upstream.models import Report
 
 
@@ -40,9 +42,13 @@ class ReportFilters(Filters):
 class ReportView(ListModelMixin, RetrieveModelMixin, CustomersOwn):
     """Reports, and what is in them."""
 
-    queryset = Report.objects.all()
+    # What is in them may be large, and is read by itself.
+    queryset = Report.objects.defer("html", "csv")
     serializer_class = ReportSerializer
     filters = ReportFilters
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [*super().get_throttles(), *([Jobs()] if self.action == "create" else [])]
 
     @extend_schema(responses={202: ReportSerializer})
     def create(self, request: Request) -> Response:

@@ -44,3 +44,9 @@ class Uploads(PerCustomer):
     """Files, which cost more than other calls."""
 
     scope = "uploads"
+
+
+class Jobs(PerCustomer):
+    """Detection and reports, which all customers' workers share the time for."""
+
+    scope = "jobs"

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from upstream import generator, ingestion
@@ -196,6 +198,7 @@ class TestReports:
             ({"end": "2025-05-31"}, "days: 2025-06-01 is after 2025-05-31;"),
             ({"start": "1999-12-31"}, "days: 1999-12-31 is before there are claims;"),
             ({"start": "2010-01-01"}, "days: 2010-01-01 to 2025-06-30 are 5,660;"),
+            ({"start": "2999-01-01", "end": "2999-01-01"}, "days: 2999-01-01 is after today;"),
             ({"end": None}, "'end': This field may not be null."),
         ],
     )
@@ -243,8 +246,12 @@ class TestReports:
             assert (409, {"error": error}) == (answer.status_code, answer.json())
 
     def test_lists_without_what_is_in_them(self, web: Client, customer: Customer) -> None:
-        report(customer, html="long", csv="long")
-        assert "long" not in str(results(web.get(f"{API}reports/", {"report_type": "drift_summary"})))
+        made = report(customer, html="long", csv="long")
+        with CaptureQueriesContext(connection) as found:
+            assert "long" not in str(results(web.get(f"{API}reports/", {"report_type": "drift_summary"})))
+            assert "long" not in str(web.get(f"{API}reports/{made.pk}/").json())
+        read = [query["sql"] for query in found if "upstream_report" in query["sql"]]
+        assert (2, []) == (len(read), [sql for sql in read if '"html"' in sql or '"csv"' in sql])
 
 
 class TestJobs:
@@ -352,6 +359,55 @@ class TestErrors:
         answer = web.post(f"{API}detections/", {}, content_type="application/json")
         error = "the request failed here, and that is recorded; try again later"
         assert (500, {"error": error}) == (answer.status_code, answer.json())
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize("name", ["detections", "reports", "schema", "jobs/7"])
+    def test_a_path_without_its_slash_is_not_redirected(self, web: Client, method: str, name: str) -> None:
+        answer = web.generic(method, f"{API}{name}", "{}", content_type="application/json")
+        assert (404, {"error": f"{API}{name} is not there; {API}{name}/ is"}) == (answer.status_code, answer.json())
+
+    @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+    def test_a_body_that_is_too_large(self, web: Client, settings: Any, kind: str) -> None:
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
+        sent = [web.generic("POST", f"{API}detections/", b" " * size, content_type=kind) for size in (1_000, 1_001)]
+        assert 413 != sent[0].status_code
+        assert (413, {"error": "the body is larger than 1,000 bytes"}) == (sent[1].status_code, sent[1].json())
+
+    def test_a_form_of_too_many_fields(self, web: Client, settings: Any) -> None:
+        settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
+        answer = web.generic(
+            "POST", f"{API}detections/", b"a=1&b=2&c=3", content_type="application/x-www-form-urlencoded"
+        )
+        error = "the request cannot be read (TooManyFieldsSent)"
+        assert (400, {"error": error}) == (answer.status_code, answer.json())
+
+    @pytest.mark.parametrize("name", ["detections", "reports"])
+    @pytest.mark.parametrize("depth", [400, 100_000])
+    def test_a_body_that_is_nested_too_deeply(self, web: Client, name: str, depth: int) -> None:
+        body = f'{{"end": {"[" * depth}{"]" * depth}}}'
+        answer = web.post(f"{API}{name}/", body, content_type="application/json")
+        assert (400, {"error"}) == (answer.status_code, set(answer.json()))
+
+    @pytest.mark.parametrize("body", [r'{"report_type": "\ud800"}', r'{"end": "\ud800"}', r'"\ud800"'])
+    def test_half_of_a_surrogate_pair(self, web: Client, body: str) -> None:
+        for name in ("detections", "reports"):
+            answer = web.post(f"{API}{name}/", body, content_type="application/json")
+            assert (400 if "end" in body or name == "reports" or body[0] == '"' else 202) == answer.status_code, name
+            answer.json()
+
+    @pytest.mark.parametrize("given", ["many", "-1", "1e3", "9" * 5_000])
+    @pytest.mark.parametrize("name", ["batches", "detections"])
+    def test_a_length_that_is_none(self, web: Client, name: str, given: str) -> None:
+        kind = "multipart/form-data; boundary=x" if name == "batches" else "application/json"
+        answer = web.generic("POST", f"{API}{name}/", b"{}", content_type=kind, CONTENT_LENGTH=given)
+        error = "the header Content-Length is not a number of bytes"
+        assert (400, {"error": error}) == (answer.status_code, answer.json())
+
+    def test_a_host_that_is_not_ours(self, web: Client, client: Client) -> None:
+        answer = web.get(f"{API}jobs/", headers={"Host": "elsewhere.example.com"})
+        assert (400, {"error": "the request cannot be read (DisallowedHost)"}) == (answer.status_code, answer.json())
+        page = client.get("/admin/", headers={"Host": "elsewhere.example.com"})
+        assert (400, True) == (page.status_code, page["Content-Type"].startswith("text/html"))
 
     def test_people_get_a_page(self, client: Client) -> None:
         answer = client.get("/nowhere/")

@@ -149,6 +149,15 @@ class TestLimits:
         assert [("batches-list", "uploads", "mercy")] == named(tracked, "track_rate_limit_hit")
         assert 1 == len(results(web.get(f"{API}batches/")))
 
+    @pytest.mark.parametrize("name", ["detections", "reports"])
+    def test_jobs_have_one_of_their_own(self, web: Client, settings: Any, tracked: Calls, name: str) -> None:
+        settings.UPSTREAM_API_JOBS = "1/day"
+        body = {"report_type": "drift_summary", "start": "2025-01-01", "end": "2025-01-31"} if name == "reports" else {}
+        sent = [web.post(f"{API}{name}/", body, content_type="application/json") for _ in range(2)]
+        assert [202, 429] == [answer.status_code for answer in sent]
+        assert [(f"{name}-list", "jobs", "mercy")] == named(tracked, "track_rate_limit_hit")
+        assert 200 == web.get(f"{API}reports/").status_code
+
     def test_who_is_not_let_in_uses_up_nothing(self, web: Client, settings: Any, tracked: Calls) -> None:
         settings.UPSTREAM_API_BURST = "1/minute"
         assert [401, 401, 200] == [client.get(JOBS).status_code for client in (bearer("wrong"), Client(), web)]

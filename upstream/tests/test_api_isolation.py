@@ -89,6 +89,7 @@ def leaks(web: Client) -> list[str]:
 def web(db: None, settings: Any) -> Client:
     """A program of the one customer, where there are two."""
     settings.UPSTREAM_API_BURST = settings.UPSTREAM_API_SUSTAINED = settings.UPSTREAM_API_UPLOADS = "100000/minute"
+    settings.UPSTREAM_API_JOBS = "100000/minute"
     plant(THEIRS)
     return program(plant(MINE))
 
