@@ -90,6 +90,12 @@ class Tracing:
         return found
 
 
+@pytest.fixture(autouse=True)
+def nobody_elses() -> None:
+    """Undo what tests before these may have left switched on: then `install` would change nothing."""
+    task_spans.uninstall()
+
+
 @pytest.fixture
 def tracing() -> Iterator[Tracing]:
     with Tracing() as tracing:
