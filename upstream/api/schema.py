@@ -16,7 +16,7 @@ _REFUSALS = {
     "401": "The header `Authorization: Token …` is missing, or its token is not valid.",
     "404": "The customer has nothing with this id.",
     "409": "It is not there yet.",
-    "413": "The file is too large.",
+    "413": "The body, or a file in it, is too large.",
     "429": "A limit on the customer's calls is reached.",
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
@@ -39,6 +39,8 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
                 statuses.add("404")
             if "query" in places or "requestBody" in operation:
                 statuses.add("400")
+            if "requestBody" in operation:
+                statuses.add("413")
             answers = operation["responses"]
             for status in sorted(statuses | (set(answers) & set(_REFUSALS))):
                 answers[status] = {"description": _REFUSALS[status], "content": _ERROR}

@@ -430,6 +430,7 @@ class TestSchema:
         assert all({"401", "429"} <= set(each["responses"]) for each in operations.values())
         assert all(each["description"] for each in operations.values())
         assert all(("404" in each["responses"]) == ("{id}" in path) for (path, _), each in operations.items())
+        assert all(("413" in each["responses"]) == ("requestBody" in each) for each in operations.values())
         upload = operations[f"{API}batches/", "post"]
         assert ["202", "400", "401", "413", "429"] == sorted(upload["responses"])
         assert ["multipart/form-data"] == list(upload["requestBody"]["content"])
