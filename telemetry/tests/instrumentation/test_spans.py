@@ -280,7 +280,7 @@ class Settings:
 
 
 class TestMiddlewareSetting:
-    ONLY_DJANGO = "sqlite3 psycopg psycopg2"
+    ONLY_DJANGO = "sqlite3 psycopg psycopg2 celery"
 
     @pytest.mark.parametrize(
         ("given", "wanted"),
