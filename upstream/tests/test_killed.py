@@ -170,7 +170,9 @@ tell([delivery.alert.status, delivery.status, delivery.attempts])
         assert 1 == killing.counted("upstream_alert_delivered_total", channel_type="webhook")
         assert 0 == killing.counted("upstream_alert_failed_total")
         started, completed, lost = killing.attempts("alert_processing")
-        assert (1, started - 1) == (lost, completed)
+        # The other process of the pool may have been at the customer's mail.
+        assert lost in (1, 2)
+        assert (len(killing.jobs()), started) == (completed, completed + lost)
 
 
 class Receiver:
