@@ -106,6 +106,7 @@ class TestDemo:
         assert f"demo failed: PORT {port} on 127.0.0.1 cannot be had (Address already in use)" in said
         assert not Path(ROOT / "var" / "demo" / str(port)).exists()
 
+    @pytest.mark.slow
     def test_a_step_that_fails_is_named(self, port: int) -> None:
         status, said = run(PORT=port, ROWS=9_000, UPSTREAM_MAX_UPLOAD_BYTES=1000)
         assert 1 == status

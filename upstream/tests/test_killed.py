@@ -16,6 +16,8 @@ from telemetry.tests.servers.harness import get, total
 from upstream.tests.databases import empty_database
 from upstream.tests.service import CUSTOMER, Service, service, wait_until
 
+pytestmark = pytest.mark.slow
+
 ROWS = 9000
 ENDED = ("completed", "failed")
 
@@ -44,7 +46,7 @@ SNAPSHOTS = "tell(sorted(QualitySnapshot.objects.values_list('metric_type', flat
 REPORTS = "tell([[report.status, len(report.html) > 1000, len(report.csv) > 50] for report in Report.objects.all()])"
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service with a customer's claims, and a web worker that keeps this generation's counts."""
     with empty_database(request.param) as url, service(tmp_path_factory.mktemp("killed"), url) as running:
@@ -117,7 +119,6 @@ class TestIngestion:
         assert ROWS == killing.counted("upstream_claim_records_ingested_total", status="success")
 
 
-@pytest.mark.slow
 class TestDetection:
     def test(self, killing: Killing) -> None:
         running = killing.service
@@ -134,7 +135,6 @@ class TestDetection:
         assert found["alerts"] == killing.counted("upstream_alert_created_total")
 
 
-@pytest.mark.slow
 class TestDelivery:
     """A webhook has got the alert when the worker is killed: it gets it once more, and can tell that it is the same."""
 
@@ -212,7 +212,6 @@ class Receiver:
         self._server.server_close()
 
 
-@pytest.mark.slow
 class TestReport:
     def test(self, killing: Killing) -> None:
         running = killing.service
@@ -228,7 +227,6 @@ class TestReport:
         assert 0 == killing.counted("upstream_report_generation_failed_total")
 
 
-@pytest.mark.slow
 class TestQuality:
     def test(self, killing: Killing) -> None:
         running = killing.service
@@ -240,7 +238,6 @@ class TestQuality:
         assert (2, 1, 1) == killing.attempts("data_sync")
 
 
-@pytest.mark.slow
 class TestPool:
     """Only the child that works is killed, as by a kernel that is out of memory: the worker itself lives on."""
 
@@ -256,7 +253,6 @@ class TestPool:
         assert (2, 1, 1) == killing.attempts("drift_detection")
 
 
-@pytest.mark.slow
 class TestLog:
     """What is wrong with a file is told in words out of it: to the customer, and not to the worker's log."""
 
