@@ -140,10 +140,12 @@ class TestDelivery:
 
     ALERT = """
 AlertChannel.objects.create(customer=customer, channel_type="webhook", target=target, secret="whsec_c2VjcmV0")
-event = DriftEvent.objects.order_by("pk").first()
-job = Job.objects.order_by("pk").first()
-event.pk = None; event.job = job; event.subject = "another"; event.suppressed = ""
-event.save(force_insert=True)
+event = DriftEvent.objects.create(
+    job=Job.objects.order_by("pk").first(), customer=customer, payer=Payer.objects.order_by("pk").first(),
+    product="DelayGuard", drift_type="payment_delay", subject="of this test", severity=0.8,
+    baseline=20, current=32, baseline_size=100, current_size=100, effect=0.5, p_value=1e-6,
+    window_start=datetime.date(2025, 6, 1), window_end=datetime.date(2025, 6, 30),
+)
 from django.db import transaction
 with transaction.atomic():
     alert = alerts.raise_for(event)
