@@ -284,6 +284,11 @@ class TestUpload:
         assert [] == self.files(uploads)
         assert "" == ClaimBatch.objects.get().file.name
 
+    def test_is_for_nobody_else_to_read(self, customer: Customer, uploads: Path) -> None:
+        receive(customer, stream(*rows(1)), "claims.csv")
+        (file,) = self.files(uploads)
+        assert (0o600, 0o700) == (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777)
+
     def test_is_not_kept_where_no_job_can_be_made(
         self, customer: Customer, uploads: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 
 from telemetry.tests.servers.harness import get, total
 from upstream.tests.databases import empty_database
+from upstream.tests.receiver import SILENCE, receiver
 from upstream.tests.service import CUSTOMER, Service, service, wait_until
 
 pytestmark = pytest.mark.slow
@@ -159,15 +158,15 @@ tell([delivery.alert.status, delivery.status, delivery.attempts])
 
     def test(self, killing: Killing) -> None:
         running = killing.service
-        with Receiver() as receiver:
-            alert = running.run(self.ALERT, target=receiver.url)
+        with receiver(SILENCE, 204) as webhook:
+            alert = running.run(self.ALERT, target=webhook.url())
             with running.worker() as worker:
-                wait_until(receiver.got.is_set, worker.log)
+                wait_until(lambda: webhook.requests, worker.log)
                 worker.kill()
-            receiver.answer()
             assert {("deliver", "completed")} == {job[:2] for job in killing.finish()}
-            assert 2 == len(receiver.ids)
-            assert 1 == len(set(receiver.ids)), "both times it has the id by which a receiver knows it"
+            ids = [request.headers["webhook-id"] for request in webhook.requests]
+            assert 2 == len(ids)
+            assert 1 == len(set(ids)), "both times it has the id by which a receiver knows it"
         assert ["delivered", "delivered", 2] == running.run(self.STATUS, pk=alert)
         assert 1 == killing.counted("upstream_alert_delivered_total", channel_type="webhook")
         assert 0 == killing.counted("upstream_alert_failed_total")
@@ -175,43 +174,6 @@ tell([delivery.alert.status, delivery.status, delivery.attempts])
         # The other process of the pool may have been at the customer's mail.
         assert lost in (1, 2)
         assert (len(killing.jobs()), started) == (completed, completed + lost)
-
-
-class Receiver:
-    """A webhook that takes alerts in, and does not answer before it is told to."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self.got = threading.Event()
-        self._may_answer = threading.Event()
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                receiver.ids.append(self.headers["webhook-id"])
-                self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.got.set()
-                receiver._may_answer.wait(60)
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/alerts"
-
-    def answer(self) -> None:
-        self._may_answer.set()
-
-    def __enter__(self) -> Receiver:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.answer()
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class TestReport:

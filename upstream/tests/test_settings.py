@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
@@ -134,6 +135,13 @@ class TestVariables:
 
     def test_words(self) -> None:
         assert ["a", "b"] == _env.words("X", {"X": "a, b,"})
+
+
+class TestPasswords:
+    @pytest.mark.parametrize("given", ["1", "password", "31415926535"])
+    def test_weak_ones_are_refused(self, given: str) -> None:
+        with pytest.raises(ValidationError):
+            validate_password(given)
 
 
 class TestProduction:
