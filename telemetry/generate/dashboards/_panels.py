@@ -51,7 +51,10 @@ def lines(title: str, description: str, unit: str, *queries: tuple[str, str], wi
     panel = LinesPanel().title(title).description(description).datasource(_SOURCE).unit(unit).min(0)
     panel = panel.legend(legend.show_legend(True).calcs([])).span(width).height(8).fill_opacity(10)
     for ref, (expression, name) in zip("ABCDEF", queries, strict=False):
-        panel = panel.with_target(_query(ref, expression).range().legend_format(name))
+        query = _query(ref, expression).range().legend_format(name)
+        if expression.startswith("histogram_quantile("):  # buckets have exemplars: points that open their trace
+            query = query.exemplar(True)
+        panel = panel.with_target(query)
     return panel
 
 

@@ -63,6 +63,15 @@ def test_every_query_is_of_the_job_chosen(path: Path) -> None:
 
 
 @each
+def test_lines_of_a_histogram_and_no_others_ask_for_exemplars(path: Path) -> None:
+    """A single number has no place for points."""
+    for panel in json.loads(path.read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            buckets = panel["type"] == "timeseries" and "_bucket{" in target["expr"]
+            assert buckets == target.get("exemplar", False), panel["title"]
+
+
+@each
 def test_every_variable_is_there(path: Path) -> None:
     text = path.read_text()
     variables = {variable["name"] for variable in json.loads(text)["templating"]["list"]}

@@ -1,4 +1,5 @@
-"""A real Prometheus stores the exemplars of requests that another worker has served than the one it scrapes."""
+"""A real Prometheus stores the exemplars of requests that another worker has served than the one it scrapes,
+and gives them to whoever asks what the dashboard asks."""
 
 from __future__ import annotations
 
@@ -8,17 +9,19 @@ from typing import Any
 
 import pytest
 
+from telemetry.generate import dashboards, files
 from telemetry.tests.otlp.sink import receiving
 from telemetry.tests.prometheus.server import Prometheus, binary, running
-from telemetry.tests.servers.harness import Traffic, get, gunicorn
+from telemetry.tests.servers.harness import CHECKOUT, Traffic, get, gunicorn
 
 pytestmark = pytest.mark.slow
 
-FAMILY = "django_http_requests_latency_seconds_by_view_method_bucket"
+_BY_VIEW = (CHECKOUT / files.DASHBOARDS / "requests_by_view.json").read_text()
+ASKED = dict(dashboards.expressions(_BY_VIEW))["panel 'p95 duration', query A"].replace('view=~".*"', 'view="database"')
 _CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
-- {{job_name: django, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}
+- {{job_name: django-upstream, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}
 """
 
 
@@ -28,7 +31,7 @@ def stored(prometheus: Prometheus, seconds: float = 30) -> set[str]:
     while True:
         now = time.time()
         answer: list[dict[str, Any]] = prometheus.api(
-            "query_exemplars", query=f'{FAMILY}{{view="database"}}', start=str(now - 300), end=str(now + 60)
+            "query_exemplars", query=ASKED, start=str(now - 300), end=str(now + 60)
         )
         found = {each["labels"]["trace_id"] for series in answer for each in series["exemplars"]}
         if found:
