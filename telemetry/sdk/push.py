@@ -44,8 +44,6 @@ from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
 from telemetry.sdk.provider import consumer_of
 from telemetry.store.base import Store
 
-AT_EXIT = 2.0
-"""Seconds that the end of a process waits for its last push."""
 _POINTS = 5000
 """Points in one request: gRPC receivers refuse more than 4 MiB."""
 
@@ -127,6 +125,7 @@ class MetricsPush:
         if self._pid == os.getpid() or not self._targets:
             return
         self._pid = os.getpid()
+        ending.go_on()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(self._end,), name="telemetry-push", daemon=True)
         try:
@@ -135,15 +134,15 @@ class MetricsPush:
             self._thread = None
             self._failed("push.thread", error)
 
-    def stop(self, seconds: float = AT_EXIT) -> None:
-        """Push what this process was the last to record, for so long at most; then it may be started again."""
+    def stop(self) -> None:
+        """Push what this process was the last to record, in bounded time; then it may be started again."""
         thread = self._thread
         if self._pid != os.getpid() or thread is None:
             return
         self._began_to_end = time.monotonic_ns()
-        self._deadline = time.monotonic() + seconds
+        self._deadline = ending.deadline()
         self._end.set()
-        thread.join(seconds)
+        thread.join(ending.remaining(self._deadline))
         for target in self._targets:
             target.close()
         self._election.resign()

@@ -24,9 +24,6 @@ from telemetry.store.base import Store
 
 _logger = logging.getLogger("telemetry")
 
-AT_EXIT = 2.0
-"""Seconds that the end of a process waits for its last spans to be taken."""
-
 
 def build_tracer_provider(
     environ: Mapping[str, str] = os.environ,
@@ -112,6 +109,7 @@ class LazyBatchProcessor(SpanProcessor):
             with self._lock:
                 made = self._made
                 if made is None or made[0] != os.getpid():
+                    ending.go_on()
                     counting = _CountingExporter(self._exporter(), self._losses)
                     made = self._made = (os.getpid(), BatchSpanProcessor(counting))
         with self._lock:  # so that no other thread takes the room that is made
@@ -120,7 +118,7 @@ class LazyBatchProcessor(SpanProcessor):
             made[1].on_end(span)
 
     def shutdown(self) -> None:
-        """Export what is queued and stop the thread, if this process has one; for 2 seconds at most."""
+        """Export what is queued and stop the thread, if this process has one; in bounded time."""
         self._shut = True
         self.stop()
 
@@ -128,7 +126,7 @@ class LazyBatchProcessor(SpanProcessor):
         """As `shutdown`, but spans that end later are exported by a new thread."""
         mine, self._made = self._mine(), None
         if mine is not None:
-            end_batches(mine, AT_EXIT)
+            end_batches(mine, ending.remaining(ending.deadline(spans=True)))
             counting = mine.span_exporter
             under_way = counting.give_up() if isinstance(counting, _CountingExporter) else 0
             self._losses.lost("exit", spans_waiting(mine) + under_way)

@@ -212,12 +212,15 @@ class TestMetricsPush:
         assert [] == ending.exporter.batches
         wait(lambda: 3 in staying.exporter.values("c"))
 
-    def test_the_end_does_not_wait_for_a_receiver_that_hangs(self, service: Service) -> None:
+    def test_the_end_does_not_wait_for_a_receiver_that_hangs(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ending, "SECONDS", 0.1)
         exporter = Hanging()
         process = service.process(SLOW, exporter)
         process.push.start()
         process.counter.add(1)
-        process.push.stop(0.1)
+        process.push.stop()
         assert exporter.ended.is_set()
         wait(lambda: not process.push._thread.is_alive())  # type: ignore[union-attr]
         assert {(METRICS,): [1.0]} == process.store.read().tables[FAILED.name].series()

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
 from telemetry.catalogue.export import FAILED, LOST, SPANS
 from telemetry.errors import ConfigurationError
-from telemetry.sdk import exporters, tracing
+from telemetry.sdk import ending, exporters
 from telemetry.sdk.tracing import LazyBatchProcessor, Losses, build_tracer_provider
 from telemetry.store import MemoryStore
 
@@ -223,7 +223,7 @@ class TestLosses:
 
     @pytest.fixture(autouse=True)
     def briefly(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tracing, "AT_EXIT", 0.1)
+        monkeypatch.setattr(ending, "SECONDS", 0.1)
         monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "4")
         monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
