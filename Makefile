@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCKS := .ci/requirements
 PIP_TOOLS := pip-tools==7.6.2
-DEMO := upstream celery otlp server sqlite
+DEMO := upstream celery clients otlp server sqlite
 DEV := $(DEMO) postgres dev
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-user --quiet --require-hashes
 COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet $(if $(UPGRADE),--upgrade) \
