@@ -7,8 +7,8 @@ import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from telemetry.benchmarks import contenders
 from telemetry.benchmarks.scene import Budget, Outcome, Scene
@@ -23,20 +23,34 @@ class Unfair(Exception):
 @dataclass(frozen=True, slots=True)
 class Ratio:
     """What one contender adds, as a share of what another adds: the median over the rounds, and an interval
-    that holds it with 95 % by bootstrap."""
+    that holds it with 95 % by bootstrap.
+
+    Where the budget is `free`, the whole prices are compared, and it is met where the interval goes down to 1.
+    """
 
     budget: Budget
     median: float
     low: float
     high: float
+    free: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether it costs no more than it may."""
+        return (self.low if self.free else self.median) <= self.budget.at_most
+
+    def beyond(self, margin: float) -> bool:
+        """Whether it is above its budget by more than this share of it; of a `free` one, surely so."""
+        return (self.low if self.free else self.median) > self.budget.at_most * (1 + margin)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The prices of each contender, a round each, in the scene's unit."""
+    """The prices of each contender, a round each, in the scene's unit, and what else was told with each."""
 
     scene: Scene
     prices: dict[str, list[float]]
+    also: dict[str, list[Mapping[str, float]]]
 
     def added(self, contender: str) -> list[float]:
         """What it adds to the baseline in each round; the whole price where the scene has no baseline."""
@@ -46,8 +60,13 @@ class Result:
         return [price - base for price, base in zip(mine, self.prices[self.scene.contenders[0]], strict=True)]
 
     def ratios(self) -> list[Ratio]:
-        """One for each budget of the scene."""
-        return [_ratio(budget, self.added(budget.ours), self.added(budget.theirs)) for budget in self.scene.budgets]
+        """One for each budget of the scene, and for each contender that must cost nothing."""
+        found = [_ratio(budget, self.added(budget.ours), self.added(budget.theirs)) for budget in self.scene.budgets]
+        base = self.scene.contenders[0]
+        for contender in self.scene.free:
+            budget = Budget(contender, base, 1.0, 1.0)
+            found.append(replace(_ratio(budget, self.prices[contender], self.prices[base]), free=True))
+        return found
 
 
 def play(scene: Scene, rounds: int, told: Callable[[str], None]) -> Result:
@@ -58,17 +77,19 @@ def play(scene: Scene, rounds: int, told: Callable[[str], None]) -> Result:
         RuntimeError: a contender's process failed.
     """
     prices: dict[str, list[float]] = {contender: [] for contender in scene.contenders}
+    also: dict[str, list[Mapping[str, float]]] = {contender: [] for contender in scene.contenders}
     for turn in range(rounds):
         facts: dict[str, object] = {}
         first = turn % len(scene.contenders)
         for contender in (*scene.contenders[first:], *scene.contenders[:first]):
             outcome = _alone(scene, contender)
             prices[contender].append(outcome.price)
+            also[contender].append(outcome.also)
             facts[contender] = outcome.facts
         if any(each != facts[scene.contenders[0]] for each in facts.values()):
             raise Unfair(f"{scene.name}: the contenders did different work: {facts}")
         told(f"{scene.name}: round {turn + 1} of {rounds}")
-    return Result(scene, prices)
+    return Result(scene, prices, also)
 
 
 def _alone(scene: Scene, contender: str) -> Outcome:
@@ -83,7 +104,7 @@ def _alone(scene: Scene, contender: str) -> Outcome:
     if done.returncode:
         raise RuntimeError(f"{scene.name}, {contender}: {done.stderr[-2000:]}")
     told = json.loads(done.stdout.splitlines()[-1])
-    return Outcome(told["price"], told["facts"])
+    return Outcome(**told)
 
 
 def _ratio(budget: Budget, ours: Sequence[float], theirs: Sequence[float]) -> Ratio:

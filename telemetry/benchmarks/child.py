@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from dataclasses import asdict
 
 from telemetry.benchmarks.scenes import SCENES
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    outcome = SCENES[sys.argv[1]].run(sys.argv[2])
-    print(json.dumps({"price": outcome.price, "facts": outcome.facts}))
+    print(json.dumps(asdict(SCENES[sys.argv[1]].run(sys.argv[2]))))

@@ -2,72 +2,91 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import statistics
 from collections.abc import Iterable
-from importlib.metadata import version
+from datetime import UTC, datetime
+from math import isinf
 from pathlib import Path
 
 from telemetry.benchmarks.alternate import Ratio, Result
+from telemetry.benchmarks.machine import machine
+from telemetry.benchmarks.scenes import SCENES
 
-_PACKAGES = (
-    "django",
-    "django-prometheus",
-    "prometheus-client",
-    "opentelemetry-sdk",
-    "opentelemetry-instrumentation-django",
+_MARKER = re.compile(r"(<!-- measured: (?P<name>[a-z0-9 -]+) -->\n)(?P<text>.*?)(<!-- end of measured -->)", re.DOTALL)
+_SUMMARY = (
+    "| scene | added by | measured | 95 % interval | at most | wanted | |",
+    "| --- | --- | ---: | ---: | ---: | ---: | --- |",
 )
-_MARKER = re.compile(r"(<!-- measured: (?P<name>[a-z0-9 -]+) -->\n).*?(\n<!-- end of measured -->)", re.DOTALL)
 
 
 def table(result: Result) -> str:
-    """A scene's title, a row for each contender, and a line for each budget."""
+    """A row for each contender, and a line for each budget."""
     scene = result.scene
     base = scene.contenders[0]
-    rows = [f"| {scene.title} | {scene.unit} | added | lowest … highest |", "| --- | ---: | ---: | ---: |"]
+    others = list(result.also[base][0])
+    heads = [scene.title, scene.unit, *([] if scene.whole else ["added"]), "lowest … highest", *others]
+    rows = [_row(heads), _row(["---", *["---:"] * (len(heads) - 1)])]
     for contender, prices in result.prices.items():
-        added = "" if scene.whole or contender == base else f"{statistics.median(result.added(contender)):+.1f}"
-        rows.append(
-            f"| {contender} | {statistics.median(prices):.1f} | {added} | {min(prices):.1f} … {max(prices):.1f} |"
-        )
-    lines = [line(ratio) for ratio in result.ratios()]
-    return "\n".join([*rows, *(["", *(f"- {each}" for each in lines)] if lines else [])])
+        cells = [contender, f"{statistics.median(prices):.1f}"]
+        if not scene.whole:
+            cells.append("" if contender == base else f"{statistics.median(result.added(contender)):+.1f}")
+        cells.append(f"{min(prices):.1f} … {max(prices):.1f}")
+        cells += [f"{statistics.median(each[name] for each in result.also[contender]):,.0f}" for name in others]
+        rows.append(_row(cells))
+    lines = [f"- {line(ratio)}" for ratio in result.ratios()]
+    return "\n".join([*rows, *(["", *lines] if lines else [])])
 
 
 def line(ratio: Ratio) -> str:
     """A ratio in words, beside its budget."""
-    budget = ratio.budget
-    return (
-        f"{budget.ours} : {budget.theirs} = {ratio.median:.2f} ({ratio.low:.2f} … {ratio.high:.2f}); "
-        f"at most {budget.at_most:.2f}, wanted {budget.wanted:.2f}"
-    )
+    measured = f"{_pair(ratio)} = {ratio.median:.2f} ({ratio.low:.2f} … {ratio.high:.2f})"
+    if ratio.free:
+        return f"{measured}; {_verdict(ratio)}"
+    if isinf(ratio.budget.at_most):
+        return measured
+    return f"{measured}; at most {ratio.budget.at_most:.2f}, wanted {ratio.budget.wanted:.2f}: {_verdict(ratio)}"
 
 
-def machine() -> str:
-    """What it was measured on."""
-    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    return (
-        f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} CPUs ({_cpu()}); {versions}."
-    )
-
-
-def write(page: Path, results: Iterable[Result]) -> None:
-    """Put each scene's table between the markers of its name, and the machine between its own; the rest stays."""
-    found = {result.scene.name: table(result) for result in results} | {"machine": machine()}
+def write(page: Path, result: Result) -> None:
+    """Put a scene's table between the markers of its name, its budgets into the summary, and the machine between its
+    own; the rest stays."""
+    name, rounds = result.scene.name, len(result.prices[result.scene.contenders[0]])
+    found = {name: f"{table(result)}\n\n{rounds} rounds, {datetime.now(UTC).date()}.", "machine": machine()}
 
     def filled(match: re.Match[str]) -> str:
-        text = found.get(match["name"])
-        return match[0] if text is None else f"{match[1]}\n{text}\n{match[3]}"
+        text = _summary(match["text"], result) if match["name"] == "summary" else found.get(match["name"])
+        return match[0] if text is None else f"{match[1]}\n{text}\n\n{match[4]}"
 
     page.write_text(_MARKER.sub(filled, page.read_text()))
 
 
-def _cpu() -> str:
-    try:
-        names = re.findall(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or "unknown"
+def _summary(before: str, result: Result) -> str:
+    """A row for each budget, in the scenes' order: those of one scene anew, and the others' as they stood."""
+    link = f"[{result.scene.name}](#{result.scene.name})"
+    rows = [row for row in before.splitlines() if row.startswith("| [") and not row.startswith(f"| {link} |")]
+    rows += [_budget_row(link, ratio) for ratio in result.ratios() if not isinf(ratio.budget.at_most)]
+    places = {f"[{name}](#{name})": place for place, name in enumerate(SCENES)}
+    return "\n".join([*_SUMMARY, *sorted(rows, key=lambda row: places[row.split(" | ")[0].removeprefix("| ")])])
+
+
+def _budget_row(link: str, ratio: Ratio) -> str:
+    limits = ["1.00", ""] if ratio.free else [f"{ratio.budget.at_most:.2f}", f"{ratio.budget.wanted:.2f}"]
+    interval = f"{ratio.low:.2f} … {ratio.high:.2f}"
+    return _row([link, _pair(ratio), f"{ratio.median:.2f}", interval, *limits, _verdict(ratio)])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _pair(ratio: Ratio) -> str:
+    return f"{ratio.budget.ours} : {ratio.budget.theirs}"
+
+
+def _verdict(ratio: Ratio) -> str:
+    if ratio.free:
+        return "within noise" if ratio.met else "above noise"
+    if not ratio.met:
+        return "**missed**"
+    return "as wanted" if ratio.median <= ratio.budget.wanted else "met"

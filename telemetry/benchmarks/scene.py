@@ -6,28 +6,31 @@ import gc
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from time import process_time
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one process tells: the price of one operation, and facts in which all contenders must agree."""
+    """What one process tells: the price of one operation, facts in which all contenders must agree, and what else
+    the reader of a table may want to see, by the column's name."""
 
     price: float
     facts: Mapping[str, float] = field(default_factory=dict)
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How much `ours` may add, as a share of what `theirs` adds: at most, and what is wanted.
 
-    Without a `baseline` in the scene the whole prices are compared.
+    Where the scene is `whole`, the whole prices are compared. Without a limit the ratio is told, and held to nothing.
     """
 
     ours: str
     theirs: str
-    at_most: float
-    wanted: float
+    at_most: float = inf
+    wanted: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Scene:
     """`run` is called in a process of its own, with the contender's name; its price is in `unit`.
 
     The first contender is what the others add to, unless `whole` says that there is no such thing.
-    `needs` tells why the scene cannot be played on this machine, empty where it can.
+    The contenders in `free` must cost what it costs, within noise. `seconds` is about how long one contender's
+    turn takes. `needs` tells why the scene cannot be played on this machine, empty where it can.
     """
 
     name: str
@@ -45,7 +49,9 @@ class Scene:
     run: Callable[[str], Outcome]
     budgets: tuple[Budget, ...] = ()
     whole: bool = False
+    free: tuple[str, ...] = ()
     rounds: int = 7
+    seconds: float = 2.0
     needs: Callable[[], str] = str
 
 

@@ -1,7 +1,11 @@
-"""The trivial views that are asked."""
+"""The trivial views that are asked, and the contender's page where a whole server is measured."""
+
+import os
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+
+from telemetry.benchmarks import contenders
 
 
 def plain(request: HttpRequest) -> HttpResponse:
@@ -12,4 +16,12 @@ async def asynchronous(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok")
 
 
-urlpatterns = [path("plain", plain, name="plain"), path("async", asynchronous, name="async")]
+def metrics(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(contenders.page(os.environ["BENCHMARK_CONTENDER"])(), content_type="text/plain")
+
+
+urlpatterns = [
+    path("plain", plain, name="plain"),
+    path("async", asynchronous, name="async"),
+    path("metrics", metrics, name="metrics"),
+]

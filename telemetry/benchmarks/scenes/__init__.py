@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from telemetry.benchmarks.scene import Scene
-from telemetry.benchmarks.scenes import asgi, business, cache, memory, query, request, scrape, startup, task
+from telemetry.benchmarks.scenes import asgi, business, cache, memory, query, request, scrape, server, startup, task
 
 SCENES: dict[str, Scene] = {
     scene.name: scene
-    for module in (request, asgi, query, cache, task, business, scrape, memory, startup)
+    for module in (request, asgi, query, cache, task, business, scrape, memory, startup, server)
     for scene in module.SCENES
 }
