@@ -19,8 +19,8 @@ from upstream import metrics
 from upstream.api.authentication import customer_of
 from upstream.api.errors import Refused
 from upstream.api.pagination import NewestFirst
-from upstream.ingestion.reader import shorten
 from upstream.models import Customer
+from upstream.text import shorten
 from upstream.uploads import UploadRefused, announced
 
 

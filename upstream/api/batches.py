@@ -20,8 +20,8 @@ from upstream.api.base import CustomersOwn, Filters
 from upstream.api.errors import ErrorSerializer, Refused
 from upstream.api.jobs import JobSerializer
 from upstream.api.throttling import Uploads
-from upstream.ingestion.reader import shorten
 from upstream.models import ClaimBatch, Job, RejectedRow
+from upstream.text import shorten
 from upstream.uploads import UploadRefused, received
 
 FIRST_REJECTED = 20

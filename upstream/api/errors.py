@@ -16,7 +16,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from upstream.ingestion.reader import shorten
+from upstream.text import shorten
 
 PREFIX = "/api/"
 

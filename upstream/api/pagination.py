@@ -8,7 +8,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
-from upstream.ingestion.reader import shorten
+from upstream.text import shorten
 
 
 class NewestFirst(CursorPagination):

@@ -179,12 +179,11 @@ def _why(batch: Answer) -> str:
 
 
 def _detect(demo: Client, rows: int, received: Received) -> datetime.date:
-    step("running detection")
-    began = time.perf_counter()
-    job = demo.wait(demo.post("detections/"))
+    step("detection, which the upload has started")
+    *_, job = demo.wait_for_all("drift_detection")
     if job["status"] != "completed":
         raise DemoFailed(f"detection: {job['error_type']}")
-    say(f"  {job['result']['events']} drift events in {time.perf_counter() - began:.1f} s")
+    say(f"  {job['result']['events']} drift events up to {job['result']['window_end']}")
     deliveries = demo.wait_for_all("alert_processing")
     alerts = demo.get("alerts/")["results"]
     step(f"alerts raised: {len(alerts)}")
@@ -202,7 +201,7 @@ def _detect(demo: Client, rows: int, received: Received) -> datetime.date:
     )
     if len(received.alerts) != len(alerts) or received.refused:
         raise DemoFailed(f"{len(received.alerts)} of {len(alerts)} alerts reached the webhook; {received.refused}")
-    step("running detection again: the same drift raises nothing twice")
+    step("asking for detection again: the same drift raises nothing twice")
     job = demo.wait(demo.post("detections/"))
     say(f"  {job['result']['events']} drift events, {job['result']['alerts']} alerts")
     return datetime.date.fromisoformat(job["result"]["window_end"])

@@ -1,5 +1,5 @@
 """Finds payers that drift: each payer's recent window against its own baseline."""
 
-from upstream.detection.service import KIND, detect, detect_now, last_day, request
+from upstream.detection.service import KIND, detect, detect_now, follow, last_day, request
 
-__all__ = ["KIND", "detect", "detect_now", "last_day", "request"]
+__all__ = ["KIND", "detect", "detect_now", "follow", "last_day", "request"]

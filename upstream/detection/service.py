@@ -10,9 +10,9 @@ from upstream.detection.comparison import PRODUCTS, compare
 from upstream.detection.finding import Finding
 from upstream.detection.stored import StoredCounts, last_answer
 from upstream.detection.windows import Windows
-from upstream.ingestion.reader import shorten
-from upstream.ingestion.validation import EARLIEST
 from upstream.models import Customer, DriftEvent, Job
+from upstream.models.claims import EARLIEST
+from upstream.text import shorten
 
 KIND = "detect"
 """The kind of job that makes a pass."""
@@ -21,6 +21,19 @@ KIND = "detect"
 def request(customer: Customer, end: datetime.date | None = None, *, hold: bool = False) -> Job:
     """Have a job look for drift in the 30 days up to `end`; by default up to the last answer of a payer on file."""
     return jobs.enqueue(KIND, customer, hold=hold, end=end.isoformat() if end else None)
+
+
+def follow(customer: Customer) -> None:
+    """Have a job look for drift once what the caller's transaction stores is there; one that has yet to begin will do.
+
+    The caller must hold the customer's lock: two at once would each find that none waits.
+    """
+    # Locked, so that it cannot begin now and miss what is not committed yet.
+    waiting = Job.objects.select_for_update().filter(
+        customer=customer, name=KIND, status=Job.Status.QUEUED, arguments__end=None
+    )
+    if not waiting:
+        request(customer)
 
 
 def detect_now(customer: Customer, end: datetime.date | None = None) -> Job:

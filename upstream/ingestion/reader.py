@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from upstream.errors import Permanent
+from upstream.text import shorten
 
 COLUMNS = (
     "customer",
@@ -81,11 +82,6 @@ def read(stream: IO[bytes]) -> Iterator[Record]:
         yield Record(line, dict(zip(header, fields, strict=False)), broken)
     if empty:
         raise FileRejected("the file holds no row below its header")
-
-
-def shorten(text: str, length: int = 60) -> str:
-    """The text, cut to `length` characters, its full length told where it was cut."""
-    return text if len(text) <= length else f"{text[:length]}... ({len(text):,} characters)"
 
 
 class _Lines:

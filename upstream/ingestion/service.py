@@ -8,16 +8,18 @@ import uuid
 from pathlib import PurePath
 from typing import IO
 
+from django.conf import settings
 from django.core.cache import cache
 from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
-from upstream import jobs, metrics
-from upstream.ingestion.reader import FileRejected, Record, read, shorten
+from upstream import detection, jobs, metrics
+from upstream.ingestion.reader import FileRejected, Record, read
 from upstream.ingestion.scoring import Tally
 from upstream.ingestion.validation import Check, Reason, Verdict, validate
 from upstream.models import Claim, ClaimBatch, Customer, Job, Payer, QualityScore, RejectedRow
+from upstream.text import shorten
 
 CHUNK = 900
 """Rows per step; below 999, the number of parameters that every SQLite takes in one query."""
@@ -68,7 +70,7 @@ def ingest(run: jobs.Run) -> None:
     """Store the good rows of a batch's file and the bad ones with their reasons, and score the batch.
 
     A row with the payer's answer to a claim on file that waits for it changes that claim. The batch is a success
-    when every row was stored, a failure when none was, else partial.
+    when every row was stored, a failure when none was, else partial. Where any was, drift is looked for next.
 
     Raises:
         FileRejected: the file as a whole is unusable.
@@ -81,6 +83,8 @@ def ingest(run: jobs.Run) -> None:
         with batch.file.open("rb") as stream, run.completing():
             scores = _store(batch, stream, tally)
             run.result = {"rows": batch.row_count, "accepted": batch.accepted_count}
+            if batch.accepted_count and settings.UPSTREAM_DETECT_AFTER_INGESTION:
+                detection.follow(batch.customer)
     except FileRejected:
         metrics.track_ingestion(customer, tally.rows, "failed")
         raise

@@ -10,9 +10,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from upstream.ingestion.reader import COLUMNS, OPTIONAL_COLUMNS, Record, shorten
+from upstream.ingestion.reader import COLUMNS, OPTIONAL_COLUMNS, Record
+from upstream.models.claims import EARLIEST
+from upstream.text import shorten
 
-EARLIEST = datetime.date(2000, 1, 1)
 REQUIRED = (
     "customer",
     "payer",

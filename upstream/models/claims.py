@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+
 from django.db import models
 from django.db.models import F, Q
 
 from upstream.models.customers import Customer, Payer
+
+EARLIEST = datetime.date(2000, 1, 1)
+"""No claim has a day before this one."""
 
 
 class ClaimBatch(models.Model):

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from upstream import jobs, metrics
-from upstream.ingestion.validation import EARLIEST
 from upstream.models import Customer, Job, Report
+from upstream.models.claims import EARLIEST
 from upstream.reports.content import Content, NoData
 from upstream.reports.measures import denials as denials_of
 from upstream.reports.measures import drift as drift_of

@@ -126,6 +126,8 @@ UPSTREAM_RETRY_SECONDS = _env.number("UPSTREAM_RETRY_SECONDS", 10)
 """The longest wait before a job's second attempt; each further one is four times as long."""
 
 UPSTREAM_MAX_UPLOAD_BYTES = _env.integer("UPSTREAM_MAX_UPLOAD_BYTES", 512 * 1024 * 1024)
+UPSTREAM_DETECT_AFTER_INGESTION = _env.boolean("UPSTREAM_DETECT_AFTER_INGESTION", True)
+"""Whether a file of claims, once stored, has drift looked for; besides that of every night."""
 UPSTREAM_ALERT_RECIPIENTS: list[str] = _env.words("UPSTREAM_ALERT_RECIPIENTS")
 """Who is told when a customer has no address of its own."""
 UPSTREAM_ALERT_THRESHOLD = 0.4

@@ -53,7 +53,9 @@ def report(customer: Customer, **fields: Any) -> Report:
 
 class TestDetections:
     @pytest.fixture
-    def demo(self, db: None) -> Client:
+    def demo(self, db: None, settings: Any) -> Client:
+        # What is found is what is asked for.
+        settings.UPSTREAM_DETECT_AFTER_INGESTION = False
         customer = Customer.objects.create(code="demo", name="Demo", alert_email="ops@demo.example.com")
         for code, name in generator.PAYERS.items():
             Payer.objects.create(code=code, name=name)

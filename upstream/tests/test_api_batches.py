@@ -49,7 +49,7 @@ class TestUpload:
     def test_a_worker_ingests_it(self, web: Client) -> None:
         content = stream(line(), line(claim_id="C-2", payer="nobody")).getvalue()
         body = web.post(BATCHES, {"file": file(content)}).json()
-        assert 1 == work()
+        assert 2 == work(), "it, and the detection that follows"
         batch = web.get(f"{BATCHES}{body['batch']['id']}/").json()
         rejected = ClaimBatch.objects.get().rejected_rows.get()
         assert ("partial", 2, 1, 1) == (
@@ -154,7 +154,7 @@ class TestUpload:
     def test_rows_name_their_customer_and_others_are_refused(self, web: Client) -> None:
         Customer.objects.create(code="other", name="O")
         web.post(BATCHES, {"file": file(stream(line(customer="other"), line()).getvalue())})
-        assert 1 == work()
+        assert 2 == work(), "it, and the detection that follows"
         assert [("partial", 1)] == [(each["status"], each["accepted_count"]) for each in results(web.get(BATCHES))]
 
 

@@ -49,11 +49,12 @@ class TestDemo:
         said = self.until_interrupted(port, signal.SIGINT)
         for expected in (
             "batch 1: success, 9,000 of 9,000 stored",
+            "detection, which the upload has started",
             "Humana pays later",
             "Humana denies more claims",
             "one over a month without claims: failed; no claim was answered from 2001-01-01 to 2001-01-31",
             "  all 24 business families have moved\n",
-            '  django_http_requests_total_by_method_total{method="POST"} 10\n',
+            '  django_http_requests_total_by_method_total{method="POST"} 9\n',
             'task="upstream.ingest"} 3\n',
         ):
             assert expected in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -20,7 +21,9 @@ EMPTY = {"window_start": None, "window_end": None, "events": 0, "alerts": 0}
 
 
 @pytest.fixture
-def demo(db: None) -> Customer:
+def demo(db: None, settings: Any) -> Customer:
+    # No pass but that which a test makes.
+    settings.UPSTREAM_DETECT_AFTER_INGESTION = False
     for code, name in generator.PAYERS.items():
         Payer.objects.create(code=code, name=name)
     return Customer.objects.create(code="demo", name="Demo")

@@ -237,16 +237,18 @@ class TestNothingHalfStored:
 class TestJob:
     def test_is_completed(self, customer: Customer, tracked: Calls) -> None:
         ingest_now(customer, stream(*rows(1)), "claims.csv")
-        assert ("data_sync", "completed") == Job.objects.values_list("job_type", "status").get()
+        assert [("data_sync", "completed"), ("drift_detection", "queued")] == list(
+            Job.objects.order_by("pk").values_list("job_type", "status")
+        )
         assert [("data_sync", "mercy")] == named(tracked, "track_job_completed")
 
     def test_a_file_that_is_received_waits_for_it(self, customer: Customer) -> None:
         batch = receive(customer, stream(*rows(2)), "/some/where/claims.csv")
         assert ("claims.csv", "processing", 0) == (batch.filename, batch.status, Claim.objects.count())
-        assert 1 == work()
+        assert 2 == work(), "it, and the detection that follows"
         batch.refresh_from_db()
         assert ("success", 2) == (batch.status, Claim.objects.count())
-        assert {"rows": 2, "accepted": 2} == Job.objects.get().result
+        assert {"rows": 2, "accepted": 2} == Job.objects.get(name="ingest").result
 
     def test_a_database_that_fails_once_is_tried_again(self, customer: Customer, tracked: Calls, settings: Any) -> None:
         settings.UPSTREAM_RETRY_SECONDS = 0
@@ -259,12 +261,12 @@ class TestJob:
             return execute(sql, params, many, context)
 
         with connection.execute_wrapper(fail_once):
-            assert 2 == work()
+            assert 3 == work(), "the detection that follows included"
         batch.refresh_from_db()
         assert ("success", "", 3) == (batch.status, batch.error, Claim.objects.count())
         assert [("mercy", 3, "success")] == named(tracked, "track_ingestion")
         assert [("data_sync", "DatabaseError", "mercy")] == named(tracked, "track_job_failed")
-        assert 2 == len(named(tracked, "track_job_started"))
+        assert 2 == named(tracked, "track_job_started").count(("data_sync", "mercy"))
 
 
 class TestUpload:

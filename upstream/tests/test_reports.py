@@ -24,8 +24,10 @@ START, END = datetime.date(2025, 1, 1), datetime.date(2025, 1, 31)
 
 
 @pytest.fixture
-def claims(customer: Customer, payers: list[Payer]) -> None:
+def claims(customer: Customer, payers: list[Payer], settings: Any) -> None:
     """A claim that was paid in the period."""
+    # No work but the reports.
+    settings.UPSTREAM_DETECT_AFTER_INGESTION = False
     ingest_now(customer, stream(line()), "claims.csv")
 
 
