@@ -8,6 +8,8 @@ import struct
 import threading
 from enum import StrEnum
 
+_MIDST = 400
+"""Bytes from the client before a close: beyond the handshakes of HTTP/2, and less than any export."""
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no time: a close sends a reset
 
 
@@ -22,6 +24,8 @@ class Path(StrEnum):
     """Connections are accepted, and nothing is ever read or answered."""
     CUT = "cut"
     """The first bytes are taken, then the connection is reset."""
+    CLOSING = "closing"
+    """Bytes go through, but the connection is closed in the midst of what the client sends."""
 
 
 class Relay:
@@ -89,7 +93,7 @@ class Relay:
             with contextlib.suppress(OSError):
                 client.recv(512)
             _reset(client)
-        elif path is Path.OPEN:
+        elif path in (Path.OPEN, Path.CLOSING):
             try:
                 server = socket.create_connection(("127.0.0.1", self._server_port))
             except OSError:
@@ -97,7 +101,7 @@ class Relay:
                 return
             if self._keep(server, path):
                 self._begin(_pump, server, client)
-                _pump(client, server)
+                _pump(client, server, _MIDST if path is Path.CLOSING else None)
 
     def _keep(self, connection: socket.socket, path: Path) -> bool:
         with self._lock:
@@ -108,10 +112,13 @@ class Relay:
         return False
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def _pump(source: socket.socket, target: socket.socket, most: int | None = None) -> None:
+    """Pass bytes on until there are no more, or so many have gone through."""
     with contextlib.suppress(OSError):
-        while data := source.recv(65536):
+        while data := source.recv(65536 if most is None else most):
             target.sendall(data)
+            if most is not None:
+                most -= len(data)
     for each in (source, target):
         with contextlib.suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path as Directory
 
 import pytest
 
 from telemetry.catalogue.export import FAILED, LOST, METRICS, SPANS
 from telemetry.store import open_store
-from telemetry.tests.otlp.relay import Path
+from telemetry.tests.otlp.faults import FAULTS, mend
 from telemetry.tests.otlp.sink import Sink, sinks  # noqa: F401 - a fixture
 from telemetry.tests.servers.harness import Server, Traffic, gunicorn
 
 DURATION = "http.server.request.duration"
 
 ROOM, BATCH = 40, 20
-BRIEF = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-"""Exporters give up after a second instead of ten."""
+BRIEF = {"OTEL_EXPORTER_OTLP_TIMEOUT": "0.7"}
+"""Exporters give up before they would ask again, which is after 0.8 seconds: what is asked in the last moment may
+arrive without being acknowledged, and is then counted as lost too."""
 NARROW = {"OTEL_BSP_MAX_QUEUE_SIZE": str(ROOM), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": str(BATCH)}
-
-
-def _unavailable(sink: Sink) -> None:
-    sink.unavailable = True
-
-
-def _turned(path: Path) -> Callable[[Sink], None]:
-    return lambda sink: sink.turn(path)
-
-
-FAULTS = {
-    "away": _turned(Path.AWAY),
-    "503": _unavailable,
-    "hanging": _turned(Path.HANGING),
-    "cut": _turned(Path.CUT),
-}
-
-
-def mend(sink: Sink) -> None:
-    sink.unavailable = False
-    sink.turn(Path.OPEN)
 
 
 def counted(server: Server, record: str) -> dict[tuple[object, ...], float]:
@@ -75,6 +54,25 @@ class TestFaults:
         assert 310 == len(sink.servers()) + sum(lost.values())
         # of the 300, no more were kept than two workers have room for, beside a batch under way in each
         assert 10 <= len(sink.servers()) <= 10 + 2 * (ROOM + BATCH)
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_requests_are_answered_while_an_export_is_under_way(
+        self,
+        tmp_path: Directory,
+        sink: Sink,
+        fault: str,
+    ) -> None:
+        """Exports are tried for ten minutes here: had a request to wait for one, it would have no answer."""
+        endless = {"OTEL_EXPORTER_OTLP_TIMEOUT": "600"}
+        FAULTS[fault](sink)
+        with gunicorn(tmp_path, "--workers", "2", env={**sink.environment, **endless, **NARROW}) as server:
+            with Traffic(server.port).running() as traffic:
+                traffic.wait_for(300)
+            assert {} == counted(server, FAILED.name)
+            lost = counted(server, LOST.name)
+        assert ({200: traffic.answered}, 0) == (traffic.statuses, traffic.broken)
+        assert {(SPANS, "queue_full")} == set(lost)
+        assert traffic.answered - 2 * (ROOM + BATCH) <= sum(lost.values())
 
     @pytest.mark.parametrize("fault", FAULTS)
     def test_a_process_ends_and_counts_what_it_has_not_told(
