@@ -24,7 +24,7 @@ from opentelemetry.util.http import ExcludeList
 
 from telemetry.catalogue.http import CLIENT_GONE
 from telemetry.instrumentation import privacy
-from telemetry.instrumentation._http_values import is_cancelled, qualified_name
+from telemetry.instrumentation._http_values import is_cancelled, may_stay_unread, qualified_name
 from telemetry.instrumentation._request_attributes import OTHER, RequestAttributes, Rules, method_of
 from telemetry.instrumentation._response_header import tell
 from telemetry.instrumentation._stock import is_in, set_response_status
@@ -106,7 +106,7 @@ class SpanMiddleware:
         try:
             response: HttpResponseBase = self.get_response(request)
         except BaseException as error:
-            self._broke(served, error)
+            self._broke(served, request, error)
             raise
         if served is not None:
             self._answered(served, request, response)
@@ -117,7 +117,7 @@ class SpanMiddleware:
         try:
             response: HttpResponseBase = await self.get_response(request)
         except BaseException as error:
-            self._broke(served, error)
+            self._broke(served, request, error)
             raise
         if served is not None:
             self._answered(served, request, response)
@@ -172,7 +172,8 @@ class SpanMiddleware:
             inside = context.get_current() if getattr(response, "streaming", False) else None
             _leave(served.entered)
             if inside is not None:
-                on_end(response, lambda sent, error, left: self._end(served, error, left))
+                unread = may_stay_unread(request, response)
+                on_end(response, lambda sent, error, left: self._end(served, error, left and not unread))
                 keep_in(response, _Inside(set_span_in_context(served.span, inside)))
             elif served.recording:
                 self._close(served)
@@ -180,11 +181,8 @@ class SpanMiddleware:
             self.failed("spans.end", error)
 
     def _describe(self, served: _Served, request: HttpRequest, response: HttpResponseBase) -> None:
-        span, match = served.span, request.resolver_match
-        if match is not None and match.route:
-            span.set_attribute("http.route", match.route)
-            if served.name != "HTTP" and getattr(span, "name", None) == served.name:  # else a hook has given another
-                span.update_name(f"{served.name} {match.route}")
+        self._name(served, request)
+        span = served.span
         status = response.status_code
         if self.rules.stable_alone:
             span.set_attribute("http.response.status_code", status)
@@ -200,23 +198,32 @@ class SpanMiddleware:
         if served.exception is not None and status >= 500:
             privacy.record(span, served.exception)
 
-    def _broke(self, served: _Served | None, error: BaseException) -> None:
+    def _name(self, served: _Served, request: HttpRequest) -> None:
+        span, match = served.span, request.resolver_match
+        if match is not None and match.route:
+            span.set_attribute("http.route", match.route)
+            if served.name != "HTTP" and getattr(span, "name", None) == served.name:  # else a hook has given another
+                span.update_name(f"{served.name} {match.route}")
+
+    def _broke(self, served: _Served | None, request: HttpRequest, error: BaseException) -> None:
         """No response comes."""
         if served is None:
             return
         try:
             _leave(served.entered)
-            self._end(served, error, is_cancelled(error))
+            if served.recording:
+                self._name(served, request)
         except Exception as problem:  # noqa: BLE001
             self.failed("spans.close", problem)
+        self._end(served, error)
 
-    def _end(self, served: _Served, error: BaseException | None, left: bool) -> None:
+    def _end(self, served: _Served, error: BaseException | None, left: bool = False) -> None:
         """The last byte has been sent, or none will be; `left` says that the client has gone away."""
         if not served.recording:
             return
         span = served.span
         try:
-            if left:
+            if left or (error is not None and is_cancelled(error)):
                 span.set_attribute("error.type", CLIENT_GONE)
                 span.set_status(Status(StatusCode.ERROR, "The client went away."))
             elif isinstance(error, Exception):

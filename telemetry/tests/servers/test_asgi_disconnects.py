@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from telemetry.tests.otlp.sink import Sink, Span, sinks  # noqa: F401 - a fixture
 from telemetry.tests.servers.harness import BY_METHOD, Samples, Server, get, gunicorn, total, uvicorn
 
 DURATION = "http_server_request_duration_seconds_count"
@@ -20,9 +22,21 @@ BY_VIEW = "django_http_requests_total_by_view_transport_method_total"
 GONE = "client_disconnected"
 
 
+pytestmark = pytest.mark.parametrize("sink", ["http/protobuf"], indirect=True)
+
+
+def environment(sink: Sink) -> dict[str, str]:
+    return {
+        **sink.environment,
+        "DJANGO_SETTINGS_MODULE": "telemetry.tests.servers.asgi_settings",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_PYTHON_DJANGO_EXCLUDED_URLS": "/metrics$",
+    }
+
+
 @pytest.fixture
-def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
-    env = {"DJANGO_SETTINGS_MODULE": "telemetry.tests.servers.asgi_settings"}
+def server(tmp_path: Path, sink: Sink, request: pytest.FixtureRequest) -> Iterator[Server]:
+    env = environment(sink)
     if getattr(request, "param", "async") != "async":
         env["SYNC_ONLY_AT"] = "4"
     with uvicorn(tmp_path, env=env) as server:
@@ -54,19 +68,31 @@ def ended(server: Server, requests: int) -> Samples:
         time.sleep(0.02)
 
 
+def traced(sink: Sink, requests: int) -> dict[str, Span]:
+    """The requests' spans by name, once so many have come in."""
+    sink.wait(lambda: len(sink.servers()) >= requests, f"{requests} spans of requests")
+    spans = sink.servers()
+    assert requests == len({span.name for span in spans}) == len(spans), [span.name for span in spans]
+    return {span.name: span for span in spans}
+
+
+def is_given_up(span: Span) -> bool:
+    return (Status.STATUS_CODE_ERROR, GONE) == (span.proto.status.code, span.attributes.get("error.type"))
+
+
 def asking(path: str) -> str:
     return f"GET {path} HTTP/1.1\nHost: testserver\n\n"
 
 
 class TestDisconnects:
     @pytest.mark.parametrize("server", ["async", "one sync middleware"], indirect=True)
-    def test_five_requests_five_outcomes(self, server: Server) -> None:
+    def test_five_requests_five_outcomes(self, server: Server, sink: Sink) -> None:
         leave(server, asking("/async/hanging"))
         leave(server, asking("/async/hanging/stream"), after=b"one,")
         leave(server, asking("/before-the-first-part"), after=b"\r\n\r\n")
         leave(server, asking("/endless"), after=b"x" * 1000)
         leave(server, asking("/sync-hanging"))
-        samples = ended(server, 5)
+        samples, spans = ended(server, 5), traced(sink, 5)
         assert 5 == total(samples, BY_METHOD)
         assert 5 == total(samples, DONE)
         assert 5 == total(samples, DURATION)
@@ -79,8 +105,12 @@ class TestDisconnects:
             assert 1 == total(samples, STATUS, view=view, status="200"), view
             assert 1 == total(samples, LATENCY, view=view), view
             assert 1 == total(samples, DURATION, http_route=path, http_response_status_code="200"), path
+            assert 200 == spans[f"GET {path}"].attributes["http.response.status_code"], path
         for path in ("async/hanging", "sync-hanging"):
             assert 1 == total(samples, DURATION, http_route=path, http_response_status_code=""), path
+            assert path == spans[f"GET {path}"].attributes["http.route"]
+            assert "http.response.status_code" not in spans[f"GET {path}"].attributes, path
+        assert {name: True for name in spans} == {name: is_given_up(span) for name, span in spans.items()}
 
     def test_one_that_does_not_read_is_in_flight_until_it_leaves(self, server: Server) -> None:
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
@@ -98,17 +128,18 @@ class TestDisconnects:
         assert 1 == total(samples, BY_METHOD)
         assert 0 == total(samples, ACTIVE)
 
-    def test_one_that_leaves_when_all_is_sent_is_served(self, server: Server) -> None:
+    def test_one_that_leaves_when_all_is_sent_is_served(self, server: Server, sink: Sink) -> None:
         leave(server, asking("/ok"), after=b"ok")
         samples = ended(server, 1)
         assert 1 == total(samples, DURATION, error_type="", http_response_status_code="200")
+        assert not is_given_up(traced(sink, 1)["GET ok"])
 
 
 class TestDisconnectsUnderWsgi:
-    def test_in_the_middle_of_a_stream(self, tmp_path: Path) -> None:
-        settings = {"DJANGO_SETTINGS_MODULE": "telemetry.tests.servers.asgi_settings"}
-        with gunicorn(tmp_path, "--workers", "1", "--threads", "2", env=settings) as server:
+    def test_in_the_middle_of_a_stream(self, tmp_path: Path, sink: Sink) -> None:
+        with gunicorn(tmp_path, "--workers", "1", "--threads", "2", env=environment(sink)) as server:
             leave(server, asking("/sync-iterator"), after=b"part")
             samples = ended(server, 1)
             assert 1 == total(samples, DURATION, error_type=GONE, http_response_status_code="200")
             assert 0 == total(samples, ACTIVE)
+        assert is_given_up(traced(sink, 1)["GET sync-iterator"])
