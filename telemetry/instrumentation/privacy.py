@@ -11,16 +11,16 @@ anything of ours exists, and spans of other libraries are cleaned as well as our
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import TracebackType
 from typing import Any
 from urllib.parse import unquote_plus
 
 from opentelemetry.trace import Span, Status, StatusCode
 
 from telemetry.instrumentation._shapes import REDACTED, without_shapes
+from telemetry.instrumentation._stacks import frames, stack, type_in, type_of
 from telemetry.instrumentation._statements import without_literals
 
 __all__ = [
@@ -41,10 +41,6 @@ __all__ = [
 
 _LONGEST_QUERY = 2_048
 _LONGEST_NAME = 64
-_FRAMES = 100
-"""Frames of a stack that are told, the innermost ones; a recursion without end has a thousand."""
-_EXCEPTIONS = 10
-"""Exceptions of a chain or a group that are told."""
 
 _PRIVATE_NAME = re.compile(
     # secrets
@@ -57,11 +53,6 @@ _PRIVATE_NAME = re.compile(
     r"|patient|member|subscriber|^mrn$|diagnos|claim|customer|^(?:q|query|search)$"
 )
 _LITERALS = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)|\([^()]*+\)|[0-9]++")
-_FRAME = re.compile(r'\s+File ".*", line [0-9]+, in \S+')
-_TYPE = re.compile(r"([^\W\d][\w.]*)(?::.*)?")
-_TRACEBACK = "Traceback (most recent call last):"
-_CAUSE = "The above exception was the direct cause of the following exception:"
-_CONTEXT = "During handling of the above exception, another exception occurred:"
 _HEADER = re.compile(r"http\.(?:request|response)\.header\.(.+)", re.DOTALL)
 _STATEMENTS = frozenset({"db.query.text", "db.statement"})
 _URLS = frozenset({"url.full", "http.url", "http.target"})
@@ -152,10 +143,14 @@ def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def description(text: str) -> str:
-    """A span's status description; of the SDK's "type: message" only the type, unless messages are allowed."""
-    error = _TYPE.fullmatch(text)
-    return masked(text) if error is None else _message(text) if _rules.exception_messages else error[1]
+def description(text: str, error: str = "") -> str:
+    """A span's status description; of the SDK's "type: message" only the type, unless messages are allowed.
+
+    `error` is the type of the exception that the span has recorded, by which an application may have described it.
+    """
+    if _rules.exception_messages and (error or type_in(text)):
+        return _message(text)
+    return error.rpartition(".")[2] or type_in(text) or masked(text)
 
 
 def record(span: Span, error: BaseException, *, escaped: bool = False) -> None:
@@ -169,62 +164,10 @@ def record(span: Span, error: BaseException, *, escaped: bool = False) -> None:
 
 def told(error: BaseException) -> dict[str, str]:
     """An exception as attributes: its type and stack, and its message where messages are allowed."""
-    event = {"exception.type": _type(error), "exception.stacktrace": stack(error)}
+    event = {"exception.type": type_of(error), "exception.stacktrace": stack(error)}
     if _rules.exception_messages:
         event["exception.message"] = _message(str(error))
     return event
-
-
-def stack(error: BaseException) -> str:
-    """Where it was raised, and what from, as files, lines and functions: no message, and no line of source."""
-    return "\n".join(_stack(error, [_EXCEPTIONS], set()))
-
-
-def frames(stacktrace: str) -> Iterator[str]:
-    """What `stack` gives, from a stack as Python formats it."""
-    type_is_next = True
-    for line in stacktrace.splitlines():
-        if line in (_TRACEBACK, _CAUSE, _CONTEXT):
-            type_is_next = True
-            yield line
-        elif _FRAME.fullmatch(line):
-            yield line
-        elif type_is_next and (kind := _TYPE.fullmatch(line)):
-            type_is_next = False
-            yield kind[1]
-
-
-def _stack(error: BaseException, left: list[int], seen: set[int]) -> Iterator[str]:
-    left[0] -= 1
-    if left[0] < 0 or id(error) in seen:
-        return
-    seen.add(id(error))
-    if error.__cause__ is not None:
-        yield from _stack(error.__cause__, left, seen)
-        yield _CAUSE
-    elif error.__context__ is not None and not error.__suppress_context__:
-        yield from _stack(error.__context__, left, seen)
-        yield _CONTEXT
-    raised = list(_frames(error.__traceback__))
-    if raised:
-        yield _TRACEBACK
-        yield from raised[-_FRAMES:]
-    yield _type(error)
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _stack(inner, left, seen)
-
-
-def _frames(traceback: TracebackType | None) -> Iterator[str]:
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        yield f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}'
-        traceback = traceback.tb_next
-
-
-def _type(error: BaseException) -> str:
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _message(text: str) -> str:

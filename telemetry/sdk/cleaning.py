@@ -16,8 +16,8 @@ class Rules(Protocol):
     def masked(self, text: str, /) -> str:
         """The text without what is private."""
 
-    def description(self, text: str, /) -> str:
-        """A status description without what is private."""
+    def description(self, text: str, error: str, /) -> str:
+        """A status description without what is private; `error` is the type of the exception recorded, if one is."""
 
     def attributes(self, found: Mapping[str, Any], /) -> dict[str, Any]:
         """The attributes without what is private."""
@@ -70,7 +70,8 @@ class _Clean(ReadableSpan):
             links=[Link(link.context, rules.attributes(link.attributes or {})) for link in span.links],
             kind=span.kind,
             status=Status(
-                span.status.status_code, span.status.description and rules.description(span.status.description)
+                span.status.status_code,
+                span.status.description and rules.description(span.status.description, _error(span)),
             ),
             start_time=span.start_time,
             end_time=span.end_time,
@@ -89,3 +90,11 @@ class _Clean(ReadableSpan):
     @property
     def dropped_links(self) -> int:
         return self._lost[2]
+
+
+def _error(span: ReadableSpan) -> str:
+    """The type of the last exception that was recorded."""
+    for event in reversed(span.events):
+        if event.name == "exception" and event.attributes:
+            return str(event.attributes.get("exception.type", ""))
+    return ""

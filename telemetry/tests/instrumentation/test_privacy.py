@@ -12,6 +12,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from telemetry.instrumentation import _statements, privacy
 from telemetry.instrumentation.privacy import REDACTED
@@ -230,6 +231,20 @@ class TestStack:
             formatted = "".join(traceback.format_exception(error))
         assert "s3cret" not in "\n".join(privacy.frames(formatted))
 
+    def test_knows_types_that_are_made_in_functions(self) -> None:
+        class Local(Exception):
+            pass
+
+        try:
+            raise Local("first s3cret\nJane: s3cret\nRoe")
+        except Local as error:
+            formatted, made = "".join(traceback.format_exception(error)), privacy.stack(error).splitlines()
+        assert made == list(privacy.frames(formatted)) == list(privacy.frames("\n".join(made)))
+        assert made[-1].endswith("<locals>.Local")
+
+    def test_takes_no_line_for_a_type_but_the_one_behind_the_frames(self) -> None:
+        assert [] == list(privacy.frames("(what it was)\nJane: s3cret\nRoe"))
+
     def test_tells_what_a_group_holds(self) -> None:
         stack = privacy.stack(ExceptionGroup("s3cret", [ValueError("s3cret"), KeyError("s3cret")]))
         assert ["ExceptionGroup", "ValueError", "KeyError"] == stack.splitlines()
@@ -268,6 +283,39 @@ class TestRecord:
         assert f"Key ?=? exists: ?, {REDACTED}, ?" == span.events[0].attributes["exception.message"]
 
 
+class TestDescription:
+    @pytest.mark.parametrize(
+        ("given", "shown"),
+        [
+            ("ValueError: s3cret", "ValueError"),
+            ("IntegrityError: duplicate key\nDETAIL:  Key (name)=(s3cret) already exists.", "IntegrityError"),
+            ("psycopg2.errors.UniqueViolation: s3cret\ns3cret", "psycopg2.errors.UniqueViolation"),
+            ("shop.f.<locals>.E: s3cret\rs3cret", "shop.f.<locals>.E"),
+            ("f.<locals>.<lambda>.<locals>.E: s3cret", "f.<locals>.<lambda>.<locals>.E"),
+            ("ValueError:", "ValueError"),
+            ("The client went away.", "The client went away."),
+            ("jane@example.org went away", f"{REDACTED} went away"),
+        ],
+    )
+    def test_is_the_type_where_there_is_one(self, given: str, shown: str) -> None:
+        assert shown == privacy.description(given)
+
+    @pytest.mark.parametrize(
+        ("given", "error", "shown"),
+        [
+            ("Jane Roe was not found", "LookupError", "LookupError"),
+            ("Jane: not found", "shop.models.f.<locals>.NotFound", "NotFound"),
+            ("('s3cret',)\ns3cret", "ValueError", "ValueError"),
+        ],
+    )
+    def test_is_the_type_of_the_event_that_tells_it(self, given: str, error: str, shown: str) -> None:
+        assert shown == privacy.description(given, error)
+
+    def test_is_masked_where_messages_are_allowed(self) -> None:
+        privacy.configure(exception_messages=True)
+        assert f"ValueError: ? of {REDACTED}" == privacy.description("ValueError: 's3cret' of jane@a.org", "ValueError")
+
+
 class TestCleaningExporter:
     def test_lets_nothing_private_of_other_peoples_spans_out(self) -> None:
         kept, gone = InMemorySpanExporter(), InMemorySpanExporter()
@@ -280,7 +328,7 @@ class TestCleaningExporter:
             tracer.start_as_current_span("to jane@example.org", attributes={"db.statement": "SELECT 's3cret'"}) as span,
         ):
             span.add_event("mail to jane@example.org", {"to": "jane@example.org"})
-            raise ValueError("s3cret")
+            raise ValueError("s3cret\nDETAIL:  Key (name)=(s3cret)")
         (before,), (after,) = kept.get_finished_spans(), gone.get_finished_spans()
         assert {"s3cret", "jane"} == set(re.findall("s3cret|jane", before.to_json()))
         assert [] == re.findall("s3cret|jane", after.to_json())
@@ -294,9 +342,21 @@ class TestCleaningExporter:
             after.dropped_attributes,
         )
 
+    def test_describes_an_error_by_the_last_exception_that_was_recorded(self) -> None:
+        gone = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(CleaningExporter(gone, privacy, unexpected)))
+        with provider.get_tracer("somebody").start_as_current_span("work") as span:
+            span.record_exception(KeyError("s3cret"))
+            span.record_exception(ValueError("s3cret"))
+            span.add_event("ended", {"exception.type": "no"})
+            span.set_status(StatusCode.ERROR, "Jane Roe was not found")
+        assert ["ValueError"] == [span.status.description for span in gone.get_finished_spans()]
+
     def test_keeps_a_span_in_that_it_cannot_clean(self) -> None:
         class Broken:
-            masked = description = staticmethod(privacy.masked)
+            masked = staticmethod(privacy.masked)
+            description = staticmethod(privacy.description)
 
             def attributes(self, found: Any) -> dict[str, Any]:
                 if "bad" in found:
