@@ -14,6 +14,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from telemetry.instrumentation.privacy import stack
+from upstream.jobs import tracing
 from upstream.jobs.registry import kind_of
 from upstream.models import Customer, Job
 
@@ -39,6 +40,7 @@ def enqueue(name: str, customer: Customer, *, key: str | None = None, hold: bool
         "arguments": arguments,
         "max_attempts": kind.attempts,
         "due_at": timezone.now() + (_HOLD if hold else datetime.timedelta()),
+        "traceparent": tracing.current(),
     }
     if key is None:
         job, is_new = Job.objects.create(**values), True
@@ -50,11 +52,12 @@ def enqueue(name: str, customer: Customer, *, key: str | None = None, hold: bool
 
 
 def send(job: Job) -> None:
-    """Tell the broker of a job; where it cannot be reached, the sweeper tries again."""
+    """Tell the broker of a job, in the job's own trace; where it cannot be reached, the sweeper tries again."""
     from upstream.celery import app
 
     try:
-        app.send_task(kind_of(job.name).task_name, (job.pk,))
+        with tracing.joined(job.traceparent):
+            app.send_task(kind_of(job.name).task_name, (job.pk,))
     except (OperationalError, OSError) as error:
         _logger.warning("job %s: the broker cannot be reached (%s); it is sent later", job.pk, type(error).__name__)
         return

@@ -14,7 +14,8 @@ class Job(models.Model):
     `name` is the kind of work (`upstream/tasks.py`), `job_type` the word for it on the metrics. A job
     that is not finished begins no earlier than `due_at`; while an attempt at it runs, `lease` is that
     attempt's secret and `lease_until` the time up to which it is known to be alive. Each attempt counts
-    in `attempts`, the one under way included. `result` is what a completed job came to.
+    in `attempts`, the one under way included. `result` is what a completed job came to,
+    `traceparent` the trace of whoever asked for it (W3C Trace Context), or nothing.
     """
 
     class JobType(models.TextChoices):
@@ -48,6 +49,8 @@ class Job(models.Model):
     result = models.JSONField(default=dict, blank=True)
     error_type = models.CharField(max_length=100, blank=True)
     error = models.TextField(blank=True)
+    # Also in the table, for processes of an earlier version that go on writing jobs while this one is rolled out.
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [
