@@ -26,7 +26,7 @@ from telemetry.instrumentation._stock import DATABASE, DATABASE_SCHEMA, HTTP, NO
 from telemetry.instrumentation.drivers._children import starter
 from telemetry.instrumentation.drivers._sampling import answers
 
-_FIRST_WORD = re.compile(r"\s*+(?>(?:/\*.*?\*/\s*+)*)(\S+)", re.DOTALL)
+_FIRST_WORD = re.compile(r"[\s(]*+([A-Za-z]++)(?![\w$])")
 _COPY = "COPY"
 _STATEMENTS, _LONGEST = 512, 4096
 """How many statements' attributes are kept for the next time, and of how many characters."""
@@ -168,12 +168,13 @@ class Tracing:
 
     def _tell(self, text: str) -> tuple[str, dict[str, Any]]:
         """The span's name and the attributes that a statement gives, under the present rules of privacy."""
-        found = _FIRST_WORD.match(text)
+        shown = privacy.sanitized(text, self._system)
+        found = _FIRST_WORD.match(shown)
         name = "" if found is None else found[1]
         told: dict[str, Any] = {}
         if name and self._stable:
             told["db.operation.name"] = name
-        self._show(told, text)
+        self._show(told, shown)
         return name, told
 
     def _extra(self, span: Span, cursor: Any, args: Any) -> Any:
@@ -185,12 +186,11 @@ class Tracing:
             if self._options.enable_attribute_commenter and isinstance(args[0], str):
                 _, slash, comment = args[0].rpartition("/*")
                 shown: dict[str, Any] = {}
-                self._show(shown, args[0], f"{slash}{comment}")
+                self._show(shown, privacy.sanitized(args[0], self._system) + slash + comment)
                 span.set_attributes(shown)
         return args
 
-    def _show(self, attributes: dict[str, Any], text: str, comment: str = "") -> None:
-        shown = privacy.sanitized(text, self._system) + comment
+    def _show(self, attributes: dict[str, Any], shown: str) -> None:
         if self._stable:
             attributes["db.query.text"] = shown
         if self._old:

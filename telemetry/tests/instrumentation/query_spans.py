@@ -84,8 +84,9 @@ def as_meant(stock: dict[str, Any], text: str | None = None, name: str = "") -> 
       them for its metrics.
     - The messages of exceptions are gone, from the event and the status: drivers quote the data in them.
     - Literals in the text are `?`, and comments are gone (given as `text`).
-    - The name is the first word behind blanks and comments however many (given as `name`): the stock code passes
-      over one comment at the very beginning.
+    - The name is the letters of the first word behind blanks, brackets and comments however many (given as `name`),
+      and the database's where there are none: the stock code passes over one comment at the very beginning, and
+      takes all up to the next blank, with the data in it.
     """
     attributes, failed = dict(stock["attributes"]), stock["status"][0] == "ERROR"
     name = name or stock["name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import sys
@@ -276,6 +277,34 @@ class TestPrivacy:
         assert "SELECT ? FROM" in told
         assert "'s3cret'" not in told
         assert "4711" not in told
+
+    @pytest.mark.parametrize(
+        ("statement", "name"),
+        [
+            ("VALUES('s3cret')", "VALUES"),
+            ("SELECT's3cret'", "SELECT"),
+            ("select/*s3cret*/1", "select"),
+            ("SELECT+4711", "SELECT"),
+            ("--s3cret\nSELECT 1", "SELECT"),
+            ("(( SELECT 's3cret'", "SELECT"),
+            ("'s3cret'", "sqlite"),
+            ('"s3cret"', "sqlite"),
+            ("$$s3cret$$", "sqlite"),
+            ("4711", "sqlite"),
+            ("--s3cret", "sqlite"),
+            ("s3cret", "sqlite"),
+        ],
+    )
+    def test_the_name_is_the_statements_first_word_or_else_the_databases(
+        self, traces: Traces, statement: str, name: str
+    ) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            sqlite3.connect(":memory:").cursor().execute(statement)
+        (span,) = traces.spans
+        assert (name, None if name == "sqlite" else name) == (
+            span.name,
+            (span.attributes or {}).get("db.operation.name"),
+        )
 
     def test_the_rules_are_those_of_the_moment(self, traces: Traces) -> None:
         cursor = sqlite3.connect(":memory:").cursor()
