@@ -110,7 +110,7 @@ class LazyBatchProcessor(SpanProcessor):
                 made = self._made
                 if made is None or made[0] != os.getpid():
                     ending.go_on()
-                    counting = _CountingExporter(self._exporter(), self._losses)
+                    counting = _CountingExporter(self._exporter, self._losses)
                     made = self._made = (os.getpid(), BatchSpanProcessor(counting))
         with self._lock:  # so that no other thread takes the room that is made
             if make_room(made[1]):
@@ -142,10 +142,14 @@ class LazyBatchProcessor(SpanProcessor):
 
 
 class _CountingExporter(SpanExporter):
-    """An exporter that counts what it could not deliver."""
+    """An exporter that counts what it could not deliver.
 
-    def __init__(self, exporter: SpanExporter, losses: Losses) -> None:
-        self._exporter = exporter
+    It is made by the first export, in no request: that imports much, and a variable may be wrong.
+    """
+
+    def __init__(self, make: Callable[[], SpanExporter], losses: Losses) -> None:
+        self._make = make
+        self._exporter: SpanExporter | None = None
         self._losses = losses
         self._lock = Lock()
         self._under_way = 0
@@ -154,6 +158,8 @@ class _CountingExporter(SpanExporter):
         self._under_way = len(spans)
         arrived = False
         try:
+            if self._exporter is None:
+                self._exporter = self._make()
             result = self._exporter.export(spans)
             arrived = result is SpanExportResult.SUCCESS
             return result
@@ -170,10 +176,8 @@ class _CountingExporter(SpanExporter):
             return spans
 
     def shutdown(self) -> None:
-        self._exporter.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._exporter.force_flush(timeout_millis)
+        if self._exporter is not None:
+            self._exporter.shutdown()
 
 
 def _factory(name: str, environ: Mapping[str, str]) -> Callable[[], SpanExporter]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -165,6 +165,19 @@ class TestLazyBatchProcessor:
         tracer.start_span("three").end()
         assert exporter.names == ["one", "two"]
 
+    def test_no_request_makes_the_exporter(self) -> None:
+        made: list[str] = []
+
+        def make() -> Memory:
+            made.append(threading.current_thread().name)
+            return Memory()
+
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(LazyBatchProcessor(make))
+        provider.get_tracer("test").start_span("one").end()
+        provider.shutdown()
+        assert ["OtelBatchSpanRecordProcessor"] == made
+
     def test_a_forked_child_has_an_exporter_of_its_own(self) -> None:
         """In a subprocess: a fork of the test run's threads would be the test's own trouble."""
         script = """
@@ -195,7 +208,7 @@ print(json.dumps([json.loads(os.read(read, 10000)), [exporter.names for exporter
         ran = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True, timeout=60
         )
-        assert json.loads(ran.stdout) == [[[], ["child"]], [["parent, not flushed"]]]
+        assert json.loads(ran.stdout) == [[["child"]], [["parent, not flushed"]]]
 
 
 class Refusing(Memory):
@@ -228,10 +241,13 @@ class TestLosses:
         monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
 
-    def _end_spans(self, exporter: SpanExporter, first: int, then: int = 0) -> tuple[MemoryStore, TracerProvider]:
+    def _end_spans(
+        self, exporter: SpanExporter | Callable[[], SpanExporter], first: int, then: int = 0
+    ) -> tuple[MemoryStore, TracerProvider]:
         store = MemoryStore("for a test")
+        make = exporter if callable(exporter) else lambda: exporter
         provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(LazyBatchProcessor(lambda: exporter, Losses(store)))
+        provider.add_span_processor(LazyBatchProcessor(make, Losses(store)))
         tracer = provider.get_tracer("test")
         for number in range(first):
             tracer.start_span(f"{number}").end()
@@ -256,6 +272,13 @@ class TestLosses:
         provider.force_flush()
         assert {"failed": 3, SPANS: 1} == self._told(store)
         provider.shutdown()
+
+    def test_an_exporter_that_cannot_be_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "as the test wants it")
+        (processor,) = processors(build_tracer_provider({"OTEL_TRACES_EXPORTER": "otlp"}))
+        store, provider = self._end_spans(processor._exporter, 3)
+        provider.shutdown()
+        assert {"failed": 3, SPANS: 1} == self._told(store)
 
     def test_a_full_queue_loses_the_oldest(self) -> None:
         exporter = Refusing("hangs")
