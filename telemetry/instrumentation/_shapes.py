@@ -1,4 +1,4 @@
-"""What is private by its shape alone: e-mail addresses, numbers of payment cards, US social security numbers."""
+"""What is private by its shape alone: e-mail addresses, card and social security numbers, tokens in paths."""
 
 from __future__ import annotations
 
@@ -22,6 +22,17 @@ _MAYBE = re.compile(
     r"[@%0-9](?:(?<=@)|(?<=%)40|(?<=[0-9])[0-9]{2}"
     r"(?:(?:[- .]|%20)[0-9]{2}(?:[- .]|%20)[0-9]|[0-9](?:[- ][0-9]{4}|[0-9]{9})))"
 ).search
+# Words, as things are named, with up to three digits behind them, or a number, as a date; possessive, so linear.
+_WORD = r"(?:[0-9]{4,8}+|(?:[A-Z]?[a-z]{1,20}+(?:[A-Z][a-z]{2,20}+){0,3}+|[A-Z]{1,20}+)?+[0-9]{0,3}+)"
+_HARMLESS = re.compile(rf"(?=.{{0,64}}\Z){_WORD}(?:[-_.~:]{_WORD})*+").fullmatch
+
+
+def without_tokens(path: str) -> str:
+    """A path with `REDACTED` for each segment that may be a secret, as services put them into URLs of webhooks.
+
+    Shown are segments that are made of words, short numbers and `-_.~:`, all others are not.
+    """
+    return "/".join([segment if _HARMLESS(segment) else REDACTED for segment in path.split("/")])
 
 
 def without_shapes(text: str) -> str:

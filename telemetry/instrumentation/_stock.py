@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry.instrumentation._semconv import (
@@ -32,6 +34,18 @@ def conventions(signal: _OpenTelemetryStabilitySignalType) -> StabilityMode:
     stability._initialize()
     mode: StabilityMode = stability._get_opentelemetry_stability_opt_in_mode(signal)
     return _STABLE[signal] if mode is StabilityMode.DEFAULT else mode
+
+
+@contextmanager
+def follow_ours(signal: _OpenTelemetryStabilitySignalType) -> Iterator[None]:
+    """Have stock instrumentors that are switched on in the block follow `conventions(signal)`."""
+    mode, stability = conventions(signal), _OpenTelemetrySemanticConventionStability
+    theirs = stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING
+    stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING = theirs | {signal: mode}
+    try:
+        yield
+    finally:
+        stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING = theirs
 
 
 def set_response_status(span: Span, status: int, mode: StabilityMode) -> None:

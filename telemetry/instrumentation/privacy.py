@@ -1,7 +1,8 @@
 """Nothing private in spans and log records: the one place that decides what is data and takes it out.
 
 Built in are SQL literals, exception messages, values of query strings, headers and attributes with
-secret-looking names, e-mail addresses, and numbers shaped like cards and US social security numbers.
+secret-looking names, secret-looking parts of URLs, e-mail addresses, and numbers shaped like cards and US social
+security numbers.
 `configure` adds a project's own names and patterns. What each rule does, and why, is in docs/PRIVACY.md.
 
 The rules are the process's, not an object's: log formatters are built by `logging.config` before
@@ -19,7 +20,7 @@ from urllib.parse import unquote_plus
 
 from opentelemetry.trace import Span, Status, StatusCode
 
-from telemetry.instrumentation._shapes import REDACTED, without_shapes
+from telemetry.instrumentation._shapes import REDACTED, without_shapes, without_tokens
 from telemetry.instrumentation._stacks import frames, stack, type_in, type_of
 from telemetry.instrumentation._statements import without_literals
 
@@ -53,6 +54,8 @@ _PRIVATE_NAME = re.compile(
     r"|patient|member|subscriber|^mrn$|diagnos|claim|customer|^(?:q|query|search)$"
 )
 _LITERALS = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)|\([^()]*+\)|[0-9]++")
+_PATH = re.compile(r"(?<!\S)[^\s/'\"(]*+/\S*+")
+_RETRY = re.compile(r"([^\W\d][\w.]*)|Retry (?:in|at) [^(]*?: ([^\W\d][\w.]*)\(.*", re.DOTALL)
 _HEADER = re.compile(r"http\.(?:request|response)\.header\.(.+)", re.DOTALL)
 _STATEMENTS = frozenset({"db.query.text", "db.statement"})
 _URLS = frozenset({"url.full", "http.url", "http.target"})
@@ -121,13 +124,16 @@ def query(text: str) -> str:
 
 
 def url(text: str) -> str:
-    """A URL, whole or from its path on, without credentials and fragment, its query string as by `query`."""
+    """A URL, whole or from its path on, without credentials and fragment, its query string as by `query`.
+
+    A whole one is another's, as a webhook: what may be a secret in its path is `REDACTED`.
+    """
     text, _, _ = text.partition("#")
     text, asked, parameters = text.partition("?")
     scheme, separator, rest = text.partition("://")
     if separator:
         authority, slash, path = rest.partition("/")
-        text = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+        text = f"{scheme}://{authority.rpartition('@')[2]}{slash}{without_tokens(path)}"
     return masked(text) + (f"?{query(parameters)}" if asked else "")
 
 
@@ -171,7 +177,19 @@ def told(error: BaseException) -> dict[str, str]:
 
 
 def _message(text: str) -> str:
-    return _LITERALS.sub("?", masked(text))
+    return _LITERALS.sub("?", masked(_PATH.sub(_path, text)))
+
+
+def _path(found: re.Match[str]) -> str:
+    return without_tokens(found[0].partition("?")[0])
+
+
+def _retry_reason(text: str) -> str:
+    """Of a retry as Celery words it, `Retry in 3s: ValueError('…')`, the type; ours is that already."""
+    if _rules.exception_messages:
+        return _message(text)
+    found = _RETRY.fullmatch(text)
+    return "Retry" if found is None else found[1] or found[2]
 
 
 def _plain(name: str) -> str:
@@ -196,13 +214,15 @@ def _cleaner(name: str) -> Callable[[str], str] | None:
     """What cleans the texts of this attribute; None where it may not be told at all."""
     header = _HEADER.fullmatch(name)
     if header is not None:
-        return None if is_private(header[1]) else url if header[1] in _URL_HEADERS else masked
+        return None if is_private(header[1]) else url if header[1].replace("_", "-") in _URL_HEADERS else masked
     if name in _STATEMENTS:
         return sanitized
     if name == "url.query":
         return query
     if name in _URLS:
         return url
+    if name == "celery.retry.reason":
+        return _retry_reason
     if name == "exception.message":
         return _message if _rules.exception_messages else None
     if name == "exception.stacktrace":

@@ -1,4 +1,4 @@
-"""Spans of requests, queries and tasks, by the OpenTelemetry instrumentors for Django, its drivers and Celery.
+"""Spans of requests, queries, tasks and HTTP calls, by the OpenTelemetry instrumentors for what makes them.
 
 The stock instrumentors are subclassed where they would hurt: their metrics are off (ours are
 exact under many processes), their request middleware serves ASGI without a change of thread,
@@ -21,7 +21,7 @@ from opentelemetry.trace import TracerProvider, get_tracer
 from opentelemetry.util.http import parse_excluded_urls
 
 from telemetry.errors import ConfigurationError
-from telemetry.instrumentation import task_spans
+from telemetry.instrumentation import clients, task_spans
 from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._stock import HTTP, HTTP_SCHEMA, NO_METERS, conventions, is_in
 from telemetry.instrumentation.drivers import instrumentor
@@ -53,10 +53,11 @@ def install(
     set_middleware: Callable[[Sequence[str]], None],
     failed: Callable[[str, BaseException], None] | None = None,
 ) -> None:
-    """Trace requests, queries and tasks; again changes nothing but a MIDDLEWARE that has lost its entry.
+    """Trace requests, queries, tasks and calls; again changes nothing but a MIDDLEWARE that has lost its entry.
 
     Without a provider nothing is installed. `disabled` holds names as in
-    `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` (django, sqlite3, psycopg2, psycopg, celery, or * for all).
+    `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` (django, sqlite3, psycopg2, psycopg, celery, requests, urllib3, httpx,
+    or * for all).
     `excluded_urls` are regular expressions, separated by commas, of URLs that get no span.
     `failed` is told of what is lost when tracing a request fails (default: one log record).
 
@@ -73,6 +74,7 @@ def install(
             _trace_queries(name, tracer_provider, failed or _log_once)
     if "celery" not in disabled:
         task_spans.install(tracer_provider, failed or _log_once)
+    clients.install(tracer_provider, disabled, failed or _log_once)
 
 
 def uninstall(*, get_middleware: Callable[[], Sequence[str]], set_middleware: Callable[[Sequence[str]], None]) -> None:
@@ -84,6 +86,7 @@ def uninstall(*, get_middleware: Callable[[], Sequence[str]], set_middleware: Ca
         _, instrumentor = _installed.popitem()
         instrumentor.uninstrument()
     task_spans.uninstall()
+    clients.uninstall()
 
 
 def _place(get_middleware: Callable[[], Sequence[str]], set_middleware: Callable[[Sequence[str]], None]) -> None:

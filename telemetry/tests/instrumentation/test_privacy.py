@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import traceback
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery.exceptions import Retry
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -17,6 +19,10 @@ from opentelemetry.trace import StatusCode
 from telemetry.instrumentation import _statements, privacy
 from telemetry.instrumentation.privacy import REDACTED
 from telemetry.sdk.cleaning import CleaningExporter
+
+MASKED = f"/{REDACTED}"
+SECRET = "s3cReT9xYz"
+UUID = "550e8400-e29b-41d4-a716-446655440000"
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +161,69 @@ class TestQuery:
         assert f"page={REDACTED}" == privacy.query("page=2")
 
 
+class TestUrl:
+    @pytest.mark.parametrize(
+        ("given", "shown"),
+        [
+            ("hooks.slack.com/services/T024BE7LD/B024BE7LH/Xa1RbXsHyZ2cGd3", f"hooks.slack.com/services{3 * MASKED}"),
+            ("discord.com/api/webhooks/112233445566778899/a_B1-c2D3_e", f"discord.com/api/webhooks{2 * MASKED}"),
+            ("api.telegram.org/bot110201543:AAHdqTcvCH1vGWJ/sendMessage", f"api.telegram.org{MASKED}/sendMessage"),
+            ("hooks.zapier.com/hooks/catch/1234567/bx12yza/", f"hooks.zapier.com/hooks/catch/1234567{MASKED}/"),
+            (f"x.webhook.office.com/webhookb2/{UUID}@{UUID}/IncomingWebhook/{32 * 'a'}",
+             f"x.webhook.office.com/webhookb2{MASKED}/IncomingWebhook{MASKED}"),
+            (f"h/{'Ab' * 40}/{'a' * 21}/{'x-' * 33}", f"h{3 * MASKED}"),
+            ("h/members/123456789/jane%20roe", f"h/members{2 * MASKED}"),
+            ("u:p@h:8443/api/v1/", "h:8443/api/v1/"),
+            ("u:p@h", "h"),
+        ],
+    )  # fmt: skip
+    def test_shows_no_part_of_a_path_that_may_be_a_secret(self, given: str, shown: str) -> None:
+        assert f"https://{shown}" == privacy.url(f"https://{given}")
+        assert f"https://{shown}" == privacy.url(f"https://{shown}")
+
+    @pytest.mark.parametrize(
+        "path",
+        ["", "/", "/items/7/", "/API/v1/IncomingWebhook", "/2025-01-31/claims_20250131.csv", "/oauth2/token", "/a//b~c",
+         "/documents:batchUpdate", "/sha256", "/1.0.12/", "/-/ready"],
+    )  # fmt: skip
+    def test_leaves_words_numbers_and_dates(self, path: str) -> None:
+        assert f"http://h{path}" == privacy.url(f"http://h{path}")
+
+    def test_of_ones_own_paths_nothing_but_shapes(self) -> None:
+        assert "/reset/c3x1f2a9b/" == privacy.url("/reset/c3x1f2a9b/")
+
+    def test_in_messages_where_those_are_allowed(self) -> None:
+        privacy.configure(exception_messages=True)
+        for quoted in (f"/hooks/{SECRET}?token={SECRET}", f"https://u:{SECRET}@h/hooks/{SECRET}", f"'/{SECRET}'"):
+            told = privacy.attributes({"exception.message": f"Max retries exceeded with url: {quoted} (by {SECRET})"})
+            assert SECRET not in told["exception.message"]
+        assert "a and/or b ?" == privacy.attributes({"exception.message": "a and/or b (c)"})["exception.message"]
+
+
+class TestRetryReason:
+    """As the stock instrumentation of Celery has it, from Celery itself."""
+
+    @pytest.mark.parametrize(
+        ("reason", "shown"),
+        [
+            (Retry(exc=ValueError("claim C-77 of jane"), when=3), "ValueError"),
+            (Retry(exc=KeyError("jane"), when=datetime.datetime(2025, 1, 31, 12, 30)), "KeyError"),
+            (Retry(exc="claim C-77 of jane", when=3), "Retry"),
+            (Retry("claim C-77 of jane"), "Retry"),
+            (Retry(when=3), "Retry"),
+            ("LookupError", "LookupError"),
+        ],
+        ids=str,
+    )
+    def test_is_a_type(self, reason: object, shown: str) -> None:
+        assert {"celery.retry.reason": shown} == privacy.attributes({"celery.retry.reason": str(reason)})
+
+    def test_masked_where_messages_are_allowed(self) -> None:
+        privacy.configure(exception_messages=True)
+        reason = str(Retry(exc=ValueError("claim C-77 of jane"), when=3))
+        assert "Retry in ?s: ValueError?" == privacy.attributes({"celery.retry.reason": reason})["celery.retry.reason"]
+
+
 class TestAttributes:
     def test_are_cleaned_by_what_they_are(self) -> None:
         found = {
@@ -164,6 +233,7 @@ class TestAttributes:
             "http.response.header.set_cookie": ["s3cret"],
             "http.request.header.referer": ["https://u:s3cret@h/p?token=s3cret#s3cret"],
             "http.request.header.accept": ["text/html"],
+            "http.response.header.content_location": ["/p?token=s3cret"],
             "url.full": "https://h/p?token=s3cret",
             "http.target": "/p?token=s3cret",
             "url.query": "token=s3cret",
@@ -181,6 +251,7 @@ class TestAttributes:
         assert {
             "http.request.header.referer": [f"https://h/p?token={REDACTED}"],
             "http.request.header.accept": ["text/html"],
+            "http.response.header.content_location": [f"/p?token={REDACTED}"],
             "url.full": f"https://h/p?token={REDACTED}",
             "http.target": f"/p?token={REDACTED}",
             "url.query": f"token={REDACTED}",

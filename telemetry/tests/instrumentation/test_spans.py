@@ -280,7 +280,7 @@ class Settings:
 
 
 class TestMiddlewareSetting:
-    ONLY_DJANGO = "sqlite3 psycopg psycopg2 celery"
+    ONLY_DJANGO = "sqlite3 psycopg psycopg2 celery requests urllib3 httpx"
 
     @pytest.mark.parametrize(
         ("given", "wanted"),

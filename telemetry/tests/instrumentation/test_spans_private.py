@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
-from telemetry.instrumentation import privacy, spans
+from telemetry.instrumentation import clients, privacy, spans
 from telemetry.instrumentation.request_spans import SpanMiddleware
 
 EXPOSED = "Access-Control-Expose-Headers"
@@ -35,7 +35,7 @@ class Traced:
         self.failures: list[str] = []
         spans.install(
             self.provider,
-            disabled=frozenset({*spans.DRIVERS, "celery"}),
+            disabled=frozenset({*spans.DRIVERS, *clients.LIBRARIES, "celery"}),
             excluded_urls=None,
             get_middleware=list,
             set_middleware=lambda middleware: None,

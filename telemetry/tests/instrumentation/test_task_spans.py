@@ -20,7 +20,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
-from telemetry.instrumentation import spans, task_spans, task_spans_celery
+from telemetry.instrumentation import clients, privacy, spans, task_spans, task_spans_celery
+from telemetry.sdk.cleaning import CleaningExporter
 from telemetry.tests.instrumentation.task_recording import an_app, run
 from telemetry.tests.servers.harness import CHECKOUT
 
@@ -219,7 +220,7 @@ class TestSwitch:
     @pytest.mark.parametrize(("disabled", "traced"), [({"celery"}, 0), ({"*"}, 0), ({"sqlite3"}, 1)], ids=str)
     def test_it_can_be_named_among_the_disabled(self, disabled: set[str], traced: int) -> None:
         found = Tracing()
-        others = frozenset({"django", *spans.DRIVERS, *disabled})
+        others = frozenset({"django", *spans.DRIVERS, *clients.LIBRARIES, *disabled})
         spans.install(
             found.provider, disabled=others, excluded_urls=None, get_middleware=list, set_middleware=lambda _: None
         )
@@ -279,6 +280,19 @@ class TestStock:
             finally:
                 stock.uninstrument()
         assert ([], ["run/shop.does", "apply_async/shop.does"]) == (ours.spans(), theirs.names())
+
+    def test_what_it_tells_of_a_retry_does_not_leave(self, sent: list[dict[str, Any]]) -> None:
+        stock, theirs, gone = Stock(), Tracing(), InMemorySpanExporter()
+        theirs.provider.add_span_processor(SimpleSpanProcessor(CleaningExporter(gone, privacy, lambda *_: None)))
+        stock.instrument(tracer_provider=theirs.provider)
+        try:
+            run(again)
+        finally:
+            stock.uninstrument()
+        (clean,) = (span for span in gone.get_finished_spans() if span.name == "run/shop.again")
+        assert "C-77" in theirs.span("run/shop.again").to_json()
+        assert "C-77" not in clean.to_json()
+        assert "LookupError" == (clean.attributes or {})["celery.retry.reason"]
 
     def test_names_kinds_and_attributes_are_its(self, sent: list[dict[str, Any]]) -> None:
         stock, theirs = Stock(), Tracing()
