@@ -55,8 +55,12 @@ def set_up(
     engine: str = "django.db.backends.sqlite3",
     database: dict[str, Any] | None = None,
     cache: str = "django.core.cache.backends.locmem.LocMemCache",
+    unwatched: Callable[[], object] = lambda: None,
 ) -> Spans | None:
-    """Django, as a user of the contender has it; the spans that are exported where it makes any."""
+    """Django, as a user of the contender has it; the spans that are exported where it makes any.
+
+    `unwatched` is called once there are settings, before anything watches.
+    """
     from django.conf import settings
 
     spans = Spans(_RATES[contender]) if contender in _RATES else None
@@ -81,6 +85,7 @@ def set_up(
         TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
         PROMETHEUS_EXPORT_MIGRATIONS=False,
     )
+    unwatched()
     if contender in STOCK.values():
         _instrument_stock(engine)
     import django

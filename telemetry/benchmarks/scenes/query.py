@@ -1,22 +1,32 @@
-"""Five small queries on one connection, within a span where there are spans, as those of a request are."""
+"""What watching adds to a small query, within a span where there are spans, as those of a request are.
+
+A query's own price differs from process to process, on PostgreSQL by more than what watching it costs. So each
+process has two connections, one that nobody watches and one that the contender does, and they take turns: what is
+told is the difference. The bare contender watches neither, and shows how far from 0 that may be.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import statistics
 from functools import partial
+from time import process_time, thread_time
+from typing import Any
 
 from opentelemetry import trace
 
 from telemetry.benchmarks import contenders
-from telemetry.benchmarks.scene import Budget, Outcome, Scene, timed
+from telemetry.benchmarks.scene import Budget, Outcome, Scene
 from telemetry.tests.postgres.driver import DRIVERS, choose
 from telemetry.tests.postgres.server import Unavailable, postgres
 
-_TIMES, _QUERIES = 300, 5
+_TURNS, _QUERIES, _WARM = 150, 100, 10
+"""Of each connection, and queries in each turn: a few milliseconds, which no disturbance outlasts unseen by both.
+The first turns are not measured."""
 
 
 def _sqlite(contender: str) -> Outcome:
-    return _run(contender, contenders.set_up(contender))
+    return _run(contender, "django.db.backends.sqlite3", {"NAME": ":memory:"})
 
 
 def _postgres(driver: str, contender: str) -> Outcome:
@@ -30,28 +40,51 @@ def _postgres(driver: str, contender: str) -> Outcome:
             "HOST": "127.0.0.1",
             "PORT": server.port,
         }
-        spans = contenders.set_up(contender, engine="django.db.backends.postgresql", database=database)
-        try:
-            return _run(contender, spans)
-        finally:
-            from django.db import connection
-
-            connection.close()
+        return _run(contender, "django.db.backends.postgresql", database)
 
 
-def _run(contender: str, spans: contenders.Spans | None) -> Outcome:
+def _run(contender: str, engine: str, database: dict[str, Any]) -> Outcome:
+    unwatched: list[Any] = []
+
+    def connect() -> None:
+        unwatched.append(_unwatched(engine, database))
+
+    spans = contenders.set_up(contender, engine=engine, database=database, unwatched=connect)
     from django.db import connection
 
-    with connection.cursor() as cursor:
+    if contender.startswith("ours"):
+        from telemetry import runtime
+
+        runtime.get().watching.db.leave(unwatched[0].db)
+    watched = connection.cursor()
+    for cursor in (watched, *unwatched):
         cursor.execute("CREATE TEMPORARY TABLE number (value integer)")
     # A new connection may have asked for something already.
     traced, counted = spans.count() if spans is not None else 0, _counted(contender)
     with trace.get_tracer(__name__).start_as_current_span("request"):
-        price, calls = _price(connection.cursor)
+        price, calls = _price(watched, unwatched[0], spans)
     if contender.endswith("100 %"):
         assert spans is not None
         assert spans.count() - traced == calls + 1, "a span a query, and the one around them"
-    return Outcome(price, {"queries": calls if counted is None else (_counted(contender) or 0) - counted})
+    facts = {"queries": calls if counted is None else (_counted(contender) or 0) - counted}
+    for cursor in (watched, *unwatched):
+        cursor.db.close()
+    return Outcome(price, facts)
+
+
+def _unwatched(engine: str, database: dict[str, Any]) -> Any:
+    """A cursor of Django's classes as they are now, whatever will be done to them, on a connection of its own."""
+    from django.db import connections
+    from django.db.backends.utils import CursorWrapper
+
+    db = connections.create_connection("default")
+    if type(db).__module__ != f"{engine}.base":
+        from django.db.utils import load_backend
+
+        db = load_backend(engine).DatabaseWrapper(db.settings_dict, "default")
+    inner = db.cursor().cursor
+    own = {name: value for name, value in vars(CursorWrapper).items() if name not in ("__dict__", "__weakref__")}
+    return type("Unwatched", (), own)(inner, db)
 
 
 def _counted(contender: str) -> float | None:
@@ -69,20 +102,34 @@ def _needs_postgres() -> str:
         return str(error)
 
 
-def _price(make_cursor: Callable[[], object]) -> tuple[float, int]:
-    """Microseconds a query, and how many there were."""
-    calls = 0
+def _price(watched: Any, unwatched: Any, spans: contenders.Spans | None) -> tuple[float, int]:
+    """Microseconds that are added to a query, and how many of the watched ones there were.
 
-    def ask(cursor: object) -> None:
-        nonlocal calls
+    The median of the differences between turns, and on top what the contender's other threads have computed.
+    """
+
+    def turn(cursor: Any) -> float:
+        start = thread_time()
         for number in range(_QUERIES):
-            cursor.execute("SELECT value FROM number WHERE value = %s", [number])  # type: ignore[attr-defined]
-            cursor.fetchall()  # type: ignore[attr-defined]
-        calls += _QUERIES
+            cursor.execute("SELECT value FROM number WHERE value = %s", [number])
+            cursor.fetchall()
+        return thread_time() - start
 
-    with make_cursor() as cursor:  # type: ignore[attr-defined]
-        price = timed(partial(ask, cursor), times=_TIMES)
-    return price / _QUERIES * 1e6, calls
+    def both(first: bool) -> float:
+        if first:
+            return turn(watched) - turn(unwatched)
+        return -turn(unwatched) + turn(watched)
+
+    for number in range(_WARM):
+        both(number % 2 == 0)
+    gc.collect()
+    process, mine = process_time(), thread_time()
+    added = [both(number % 2 == 0) for number in range(_TURNS)]
+    mine = thread_time() - mine
+    if spans is not None:
+        spans.count()  # what waits to be exported is computed now
+    others = process_time() - process - mine
+    return (statistics.median(added) + others / _TURNS) / _QUERIES * 1e6, (_WARM + _TURNS) * _QUERIES
 
 
 _CONTENDERS = (
@@ -102,21 +149,22 @@ _BUDGETS = (
 SCENES = (
     Scene(
         name="query-sqlite",
-        title="A query of one row on SQLite",
+        title="Added to a query of one row on SQLite",
         unit="µs",
         contenders=_CONTENDERS,
         run=_sqlite,
         budgets=_BUDGETS,
+        whole=True,
     ),
     *(
         Scene(
             name=f"query-{driver}",
-            title=f"A query of one row on PostgreSQL, {driver}",
+            title=f"Added to a query of one row on PostgreSQL, {driver}",
             unit="µs",
             contenders=_CONTENDERS,
             run=partial(_postgres, driver),
             budgets=_BUDGETS,
-            rounds=15,
+            whole=True,
             needs=_needs_postgres,
         )
         for driver in DRIVERS
