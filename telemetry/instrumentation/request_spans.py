@@ -148,7 +148,7 @@ class SpanMiddleware:
             entered.append(context.attach(set_span_in_context(span, parent)))
             served = request.__dict__[_SERVED] = _Served(span, name, entered)
             if self.request_hook is not None:
-                self.request_hook(span, request)
+                self._call("spans.request_hook", self.request_hook, span, request)
             return served
         except Exception as error:  # noqa: BLE001
             self.failed("spans.begin", error)
@@ -165,7 +165,7 @@ class SpanMiddleware:
             if propagator is not None:
                 propagator.inject(response)
             if self.response_hook is not None:
-                self.response_hook(served.span, request, response)
+                self._call("spans.response_hook", self.response_hook, served.span, request, response)
         except Exception as error:  # noqa: BLE001
             self.failed("spans.end", error)
         try:
@@ -197,6 +197,12 @@ class SpanMiddleware:
         # An exception that Django answers with 4xx is no error of the server (semantic conventions, HTTP spans).
         if served.exception is not None and status >= 500:
             privacy.record(span, served.exception)
+
+    def _call(self, where: str, hook: Callable[..., None], *given: object) -> None:
+        try:
+            hook(*given)
+        except Exception as error:  # noqa: BLE001  # the application's, and no reason to lose a span
+            self.failed(where, error)
 
     def _name(self, served: _Served, request: HttpRequest) -> None:
         span, match = served.span, request.resolver_match
