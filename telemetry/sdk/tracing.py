@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
+from time import time_ns
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -23,6 +24,18 @@ from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
 from telemetry.store.base import Store
 
 _logger = logging.getLogger("telemetry")
+
+_forked = 0
+"""When this process was forked, in nanoseconds of Unix time; 0 where it was not."""
+
+
+def _in_child() -> None:
+    global _forked
+    _forked = time_ns()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def build_tracer_provider(
@@ -86,6 +99,7 @@ class LazyBatchProcessor(SpanProcessor):
 
     An exporter's connection does not survive a fork, and neither does the batch processor's thread.
     What waits is bounded by OTEL_BSP_MAX_QUEUE_SIZE; what finds no room is lost, and `losses` counts it.
+    A span that was running at the fork is the parent's: a child that ends it too exports nothing.
     """
 
     def __init__(self, exporter: Callable[[], SpanExporter], losses: Losses | None = None) -> None:
@@ -94,16 +108,23 @@ class LazyBatchProcessor(SpanProcessor):
         self._lock = ForkLock()
         self._made: tuple[int, BatchSpanProcessor] | None = None
         self._shut = False
+        self._backdated: set[tuple[int, int]] = set()
         ending.watch(self)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing happens at a span's start."""
+        """Keep in mind a span of this process whose start is said to be before the fork."""
+        if _before_fork(span):
+            self._backdated.add(_identity(span))
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue an ended span for export, if it is sampled."""
         context = span.context
         if self._shut or context is None or not context.trace_flags.sampled:
             return
+        if _before_fork(span):
+            if _identity(span) not in self._backdated:
+                return
+            self._backdated.discard(_identity(span))
         made = self._made
         if made is None or made[0] != os.getpid():
             with self._lock:
@@ -139,6 +160,15 @@ class LazyBatchProcessor(SpanProcessor):
     def _mine(self) -> BatchSpanProcessor | None:
         made = self._made
         return made[1] if made is not None and made[0] == os.getpid() else None
+
+
+def _before_fork(span: ReadableSpan) -> bool:
+    return _forked > 0 and span.start_time is not None and span.start_time <= _forked
+
+
+def _identity(span: ReadableSpan) -> tuple[int, int]:
+    context = span.get_span_context()
+    return os.getpid(), 0 if context is None else context.span_id
 
 
 class _CountingExporter(SpanExporter):

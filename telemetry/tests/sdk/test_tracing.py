@@ -211,6 +211,37 @@ print(json.dumps([json.loads(os.read(read, 10000)), [exporter.names for exporter
         assert json.loads(ran.stdout) == [[["child"]], [["parent, not flushed"]]]
 
 
+    def test_a_span_that_runs_at_a_fork_is_exported_once_and_by_the_parent(self) -> None:
+        """The child unwinds as the parent does, and so does a child of its own; each has a span that was backdated."""
+        script = """
+import os, sys
+from opentelemetry.sdk.trace import TracerProvider
+from telemetry.sdk.tracing import LazyBatchProcessor
+from telemetry.tests.sdk.test_tracing import Memory
+
+memory = Memory()
+provider = TracerProvider(shutdown_on_exit=False)
+provider.add_span_processor(LazyBatchProcessor(lambda: memory))
+tracer, children = provider.get_tracer("test"), 0
+with tracer.start_as_current_span("request"), tracer.start_as_current_span("task"):
+    if os.fork() == 0:
+        children += 1
+        with tracer.start_as_current_span("job", start_time=1):
+            if os.fork() == 0:
+                children += 1
+                tracer.start_span("queued", start_time=2).end()
+if children < 2:
+    os.wait()
+provider.force_flush()
+print(children, memory.names, flush=True)
+os._exit(0)
+"""
+        ran = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert ["0 ['task', 'request']", "1 ['job']", "2 ['queued']"] == sorted(ran.stdout.splitlines())
+
+
 class Refusing(Memory):
     """Refuses, waits to be ended and refuses, or raises; takes nothing."""
 
