@@ -68,9 +68,8 @@ class Calls:
 
 
 def _is_dropped() -> bool:
-    span = get_current_span()
-    parent = span.get_span_context()
-    return parent.is_valid and not parent.trace_flags & 1 and not span.is_recording()
+    parent = get_current_span().get_span_context()
+    return parent.is_valid and not parent.trace_flags.sampled
 
 
 def kept(original: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery.exceptions import Retry
+from celery import exceptions
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -23,6 +23,7 @@ from telemetry.sdk.cleaning import CleaningExporter
 MASKED = f"/{REDACTED}"
 SECRET = "s3cReT9xYz"
 UUID = "550e8400-e29b-41d4-a716-446655440000"
+Retry: Any = exceptions.Retry
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +197,7 @@ class TestUrl:
         privacy.configure(exception_messages=True)
         for quoted in (f"/hooks/{SECRET}?token={SECRET}", f"https://u:{SECRET}@h/hooks/{SECRET}", f"'/{SECRET}'"):
             told = privacy.attributes({"exception.message": f"Max retries exceeded with url: {quoted} (by {SECRET})"})
-            assert SECRET not in told["exception.message"]
+            assert "cReT" not in told["exception.message"]
         assert "a and/or b ?" == privacy.attributes({"exception.message": "a and/or b (c)"})["exception.message"]
 
 
