@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from django.conf import settings
+from opentelemetry import baggage
+from opentelemetry.context import attach, detach
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -34,6 +36,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
 
     Only https, and only public addresses, unless `UPSTREAM_WEBHOOK_ALLOW_PRIVATE`. Proxies and `.netrc` in the
     environment are not used, and redirects not followed: the address that is checked is the one written to.
+    Where the call is traced its `traceparent` goes along, random ids; baggage, which others have filled, does not.
 
     Raises:
         BadTarget: the URL may not or cannot be posted to.
@@ -49,12 +52,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
             "POST", url, data=body, headers={"Content-Type": "application/json", "User-Agent": "upstream", **headers}
         ).prepare()
         _check(request.url or "")
-        adapter = _Adapter()
+        adapter, token = _Adapter(), attach(baggage.clear())
         try:
             # Not by a session: that reads the environment, and the whole body of a redirect.
             with adapter.send(request, stream=True, timeout=(timeout, timeout)) as response:
                 status, wait = response.status_code, response.headers.get("Retry-After", "")
         finally:
+            detach(token)
             adapter.close()
     except requests.Timeout:
         failure = TimedOut(f"{host} did not answer within {timeout:g} s")
