@@ -8,8 +8,8 @@ from pathlib import Path
 
 from telemetry.benchmarks import report
 from telemetry.benchmarks.alternate import Unfair, play
+from telemetry.benchmarks.every import SCENES
 from telemetry.benchmarks.scene import Scene
-from telemetry.benchmarks.scenes import SCENES
 
 MARGIN = 0.5
 """`--check` fails where a ratio is above its budget by more than this share: machines are noisy, builds must not be."""

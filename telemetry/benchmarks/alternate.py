@@ -95,7 +95,7 @@ def play(scene: Scene, rounds: int, told: Callable[[str], None]) -> Result:
 def _alone(scene: Scene, contender: str) -> Outcome:
     with contenders.scratch() as directory:
         done = subprocess.run(
-            [sys.executable, "-m", "telemetry.benchmarks.child", scene.name, contender],
+            [sys.executable, "-m", "telemetry.benchmarks.child", scene.module, scene.name, contender],
             env=contenders.environ(contender, directory),
             capture_output=True,
             text=True,

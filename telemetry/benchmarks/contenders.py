@@ -39,6 +39,8 @@ _APPS = (
 def environ(contender: str, directory: str) -> dict[str, str]:
     """The variables that must stand before the contender's process starts; `directory` is its own."""
     found = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PROMETHEUS_"))}
+    # Nobody's modules are compiled at each start, as ours would be where a checkout may not keep what was compiled.
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
     found["TELEMETRY_STORE_DIR"] = directory
     if contender == THEIRS_MULTI:
         found["PROMETHEUS_MULTIPROC_DIR"] = directory

@@ -10,8 +10,8 @@ from math import isinf
 from pathlib import Path
 
 from telemetry.benchmarks.alternate import Ratio, Result
+from telemetry.benchmarks.every import SCENES
 from telemetry.benchmarks.machine import machine
-from telemetry.benchmarks.scenes import SCENES
 
 _MARKER = re.compile(r"(<!-- measured: (?P<name>[a-z0-9 -]+) -->\n)(?P<text>.*?)(<!-- end of measured -->)", re.DOTALL)
 _SUMMARY = (

@@ -6,8 +6,10 @@ import gc
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from time import process_time
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Scene:
     rounds: int = 7
     seconds: float = 2.0
     needs: Callable[[], str] = str
+
+    @property
+    def module(self) -> str:
+        """Where it is written."""
+        run: Any = self.run
+        return str((run.func if isinstance(run, partial) else run).__module__)
 
 
 def timed(operation: Callable[[], object], *, times: int, blocks: int = 15, warm: int | None = None) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from telemetry.benchmarks import contenders
 from telemetry.benchmarks.scene import Budget, Outcome, Scene
 
-_CONTENDERS = (contenders.BARE, contenders.THEIRS, *contenders.STOCK.values(), contenders.OURS)
+_CONTENDERS = tuple(each for each in contenders.ALL if each != contenders.THEIRS_MULTI)
 _TIMES, _BLOCKS = 60, 9
 _SCOPE = {
     "type": "http",
@@ -31,7 +31,7 @@ _SCOPE = {
 
 
 def _run(contender: str, *, middleware: tuple[str, ...]) -> Outcome:
-    contenders.set_up(contender, middleware=middleware)
+    spans = contenders.set_up(contender, middleware=middleware)
     from django import db
     from django.core.asgi import get_asgi_application
     from django.core.signals import request_finished, request_started
@@ -71,7 +71,7 @@ def _run(contender: str, *, middleware: tuple[str, ...]) -> Outcome:
         return statistics.median(prices) * 1e6
 
     price = asyncio.run(work())
-    if contender == contenders.BARE:
+    if contender in (contenders.BARE, contenders.OURS_DISABLED):
         return Outcome(price, {"requests": statuses.count(200)})
     requests = contenders.counted(
         contender,
@@ -81,6 +81,8 @@ def _run(contender: str, *, middleware: tuple[str, ...]) -> Outcome:
             "stock": "http_server_duration_milliseconds_count",
         },
     )
+    if spans is not None and contender.endswith("100 %"):
+        assert spans.count() == requests, "a span a request"
     return Outcome(price, {"requests": requests})
 
 
@@ -95,6 +97,7 @@ SCENES = (
             Budget(contenders.OURS, contenders.THEIRS, 0.08, 0.04),
             Budget(contenders.OURS, contenders.STOCK[0.0], 0.10, 0.05),
         ),
+        free=(contenders.OURS_DISABLED,),
         rounds=30,
     ),
     Scene(
@@ -103,6 +106,12 @@ SCENES = (
         unit="µs",
         contenders=_CONTENDERS,
         run=partial(_run, middleware=contenders.DEFAULT_MIDDLEWARE),
-        rounds=9,
+        budgets=(
+            Budget(contenders.OURS, contenders.THEIRS),
+            Budget(contenders.OURS, contenders.STOCK[0.0]),
+            Budget(contenders.OURS_TRACED[1.0], contenders.STOCK[1.0]),
+        ),
+        free=(contenders.OURS_DISABLED,),
+        rounds=30,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telemetry.benchmarks import contenders
-from telemetry.benchmarks.scene import Outcome, Scene, timed
+from telemetry.benchmarks.scene import Budget, Outcome, Scene, timed
 
 _TIMES = 2000
 
@@ -33,5 +33,6 @@ SCENES = (
         unit="µs",
         contenders=(contenders.BARE, contenders.THEIRS, contenders.OURS),
         run=_run,
+        budgets=(Budget(contenders.OURS, contenders.THEIRS),),
     ),
 )

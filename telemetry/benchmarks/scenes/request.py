@@ -61,5 +61,7 @@ SCENES = (
             Budget(contenders.OURS_TRACED[0.1], contenders.STOCK[0.1], 0.28, 0.20),
             Budget(contenders.OURS_TRACED[1.0], contenders.STOCK[1.0], 0.45, 0.30),
         ),
+        free=(contenders.OURS_DISABLED,),
+        rounds=15,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import process_time
 
 from telemetry.benchmarks import contenders
-from telemetry.benchmarks.scene import Outcome, Scene
+from telemetry.benchmarks.scene import Budget, Outcome, Scene
 
 
 def _run(contender: str) -> Outcome:
@@ -29,5 +29,6 @@ SCENES = (
             contenders.OURS_TRACED[0.0],
         ),
         run=_run,
+        budgets=(Budget(contenders.OURS_TRACED[0.0], contenders.STOCK[0.0]),),
     ),
 )
