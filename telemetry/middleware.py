@@ -85,11 +85,11 @@ class PrometheusAfterMiddleware(_Middleware):
         self._alone = PrometheusBeforeMiddleware(self, self.http)
 
     def __call__(self, request: HttpRequest) -> _Response:
-        if not self.http.known(request):
-            return self._alone(request)
         if self.is_async:
             return self._serve(request)
         exchange = self.http.reached(request, self)
+        if exchange is None and not self.http.known(request):
+            return self._alone(request)
         response: HttpResponseBase = self.get_response(request)
         if exchange is not None and exchange.owner is self:
             self.http.answered(request, exchange, response)
@@ -97,6 +97,8 @@ class PrometheusAfterMiddleware(_Middleware):
 
     async def _serve(self, request: HttpRequest) -> HttpResponseBase:
         exchange = self.http.reached(request, self)
+        if exchange is None and not self.http.known(request):
+            return await cast(Awaitable[HttpResponseBase], self._alone(request))
         response: HttpResponseBase = await self.get_response(request)
         if exchange is not None and exchange.owner is self:
             self.http.answered(request, exchange, response)

@@ -25,7 +25,7 @@ _RESPONSE = ("view", "method", "scheme", "status", "charset", "entered")
 class HttpCatalogue:
     """The records of HTTP, and every family that is derived from them.
 
-    - `begun`: a request has arrived.
+    - `begun`: a request has arrived; the size of its body. Its few series can each afford the size's buckets.
     - `answered`: a response with its body at hand has left the view; the inner clock.
     - `streamed`, `closed`: a stream has left the view; it has ended, with the inner clock.
     - `abandoned`: a view was entered and gave no response: its client went away.
@@ -42,7 +42,6 @@ class HttpCatalogue:
     done: Layout
     templates: Layout
     exceptions: Layout
-    request_body: Layout
     response_body: Layout
     view_sampled: Layout
     done_sampled: Layout
@@ -55,7 +54,7 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
     Raises:
         SpecError: the buckets are not finite or do not rise.
     """
-    begun = Layout("http.begun", Kind.SUM, ("method", "scheme", "ajax"))
+    begun = Layout("http.begun", Kind.HISTOGRAM, ("method", "scheme", "ajax"), SIZE)
     answered = Layout("http.answered", Kind.HISTOGRAM, _RESPONSE, buckets)
     streamed = Layout("http.streamed", Kind.SUM, _RESPONSE)
     closed = Layout("http.closed", Kind.HISTOGRAM, ("view", "method"), buckets)
@@ -64,7 +63,6 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
     done = Layout("http.done", Kind.HISTOGRAM, outcome, union(buckets, SEMCONV_HTTP))
     templates = Layout("http.templates", Kind.SUM, ("templatename",))
     exceptions = Layout("http.exceptions", Kind.SUM, ("type", "view"))
-    request_body = Layout("http.request_body", Kind.HISTOGRAM, (), SIZE)
     response_body = Layout("http.response_body", Kind.HISTOGRAM, (), SIZE)
     view_sampled, done_sampled = sampled(answered, ("view", "method")), sampled(done)
 
@@ -84,7 +82,7 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
             "django_http_requests_before_middlewares_total",
             "Total count of requests before middlewares run.",
             (),
-            Source(begun),
+            Source(begun, Take.COUNT),
         ),
         _counter(
             "django_http_responses_before_middlewares_total",
@@ -119,16 +117,19 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
             "django_http_ajax_requests_total",
             "Count of AJAX requests.",
             (),
-            Source(begun, where={"ajax": frozenset({YES})}),
+            Source(begun, Take.COUNT, where={"ajax": frozenset({YES})}),
         ),
         _counter(
-            "django_http_requests_total_by_method_total", "Count of requests by method.", ("method",), Source(begun)
+            "django_http_requests_total_by_method_total",
+            "Count of requests by method.",
+            ("method",),
+            Source(begun, Take.COUNT),
         ),
         _counter(
             "django_http_requests_total_by_transport_total",
             "Count of requests by transport.",
             ("transport",),
-            Source(begun, rename=transport),
+            Source(begun, Take.COUNT, rename=transport),
         ),
         _counter(
             "django_http_requests_total_by_view_transport_method_total",
@@ -143,7 +144,7 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
             "Histogram of requests by body size.",
             (),
             SIZE,
-            Source(request_body),
+            Source(begun),
         ),
         _counter(
             "django_http_responses_total_by_templatename_total",
@@ -203,7 +204,7 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
                 ("http_request_method", "url_scheme"),
             ),
             (
-                Source(begun, rename=semconv, values=other, part=Part.LIVING),
+                Source(begun, Take.COUNT, rename=semconv, values=other, part=Part.LIVING),
                 Source(done, Take.COUNT, rename=semconv, values=other, sign=-1, part=Part.LIVING),
             ),
             floor=0.0,
@@ -214,7 +215,7 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
                 FamilyType.COUNTER,
                 "Requests that had begun and not ended when their process died.",
             ),
-            (Source(begun, part=Part.GONE), Source(done, Take.COUNT, sign=-1, part=Part.GONE)),
+            (Source(begun, Take.COUNT, part=Part.GONE), Source(done, Take.COUNT, sign=-1, part=Part.GONE)),
             floor=0.0,
         ),
     )
@@ -227,7 +228,6 @@ def http_catalogue(buckets: tuple[float, ...] = LATENCY) -> HttpCatalogue:
         done=done,
         templates=templates,
         exceptions=exceptions,
-        request_body=request_body,
         response_body=response_body,
         view_sampled=view_sampled,
         done_sampled=done_sampled,

@@ -26,7 +26,7 @@ def short_names(http: HttpCatalogue, buckets: tuple[float, ...] = LATENCY) -> tu
                 "Requests by method; short for django_http_requests_total_by_method_total.",
                 ("method",),
             ),
-            (Source(http.begun),),
+            (Source(http.begun, Take.COUNT),),
         ),
         Projection(
             Family(

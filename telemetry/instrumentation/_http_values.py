@@ -14,7 +14,7 @@ INVALID_STATUS = "<invalid status>"
 LARGEST_BODY = 2**40
 """Bytes; a request that announces more is counted as this much, so that no client can ruin the sum."""
 _STATUSES = {number: str(number) for number in range(100, 600)}
-_PROTOCOLS = {
+PROTOCOLS = {
     "HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2": "2", "HTTP/2.0": "2", "HTTP/3": "3",
     "1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3",
 }  # fmt: skip
@@ -34,7 +34,7 @@ def protocol_of(request: HttpRequest) -> str:
     given = request.META.get("SERVER_PROTOCOL")
     if given is None:
         given = getattr(request, "scope", {}).get("http_version")
-    return _PROTOCOLS.get(given or "", "")
+    return PROTOCOLS.get(given or "", "")
 
 
 def length_of(given: object) -> int:

@@ -47,24 +47,24 @@ class Guard:
             self.failed("own.overflow", exc)
 
 
-class Bounded:
-    """Label values that the application makes: cleaned once, and no more than `limit` different ones a process."""
+class Bounded(dict[str, str]):
+    """Label values that the application makes: cleaned once, and no more than `limit` different ones a process.
+
+    Called, or asked by subscript, which is quicker, it gives the value to record: the given one, or the overflow
+    value once `limit` others are known.
+    """
 
     def __init__(self, stream: str, limit: int, guard: Guard) -> None:
         self._stream = stream
         self._limit = limit
         self._guard = guard
-        self._known: dict[str, str] = {}
 
     def __call__(self, value: str) -> str:
-        """The value to record: the given one, or the overflow value once `limit` others are known."""
-        clean = self._known.get(value)
-        return self._admit(value) if clean is None else clean
+        return self[value]
 
-    def _admit(self, value: str) -> str:
-        if len(self._known) >= self._limit:
+    def __missing__(self, value: str) -> str:
+        if len(self) >= self._limit:
             self._guard.overflowed(self._stream)
             return OVERFLOW
-        clean = value[:_LONGEST].encode("utf-8", "replace").decode()
-        self._known[value] = clean
+        clean = self[value] = value[:_LONGEST].encode("utf-8", "replace").decode()
         return clean

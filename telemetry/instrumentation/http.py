@@ -11,12 +11,14 @@ from time import perf_counter
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from telemetry.catalogue.http import CLIENT_GONE, INVALID_METHOD, NO, UNNAMED_VIEW, YES, HttpCatalogue
 from telemetry.instrumentation._exchange import ATTRIBUTE, Exchange
+from telemetry.instrumentation._http_labels import HttpLabels
 from telemetry.instrumentation._http_values import (
     METHODS,
+    PROTOCOLS,
     announced_length,
     is_cancelled,
     length_of,
@@ -26,7 +28,7 @@ from telemetry.instrumentation._http_values import (
     status_of,
 )
 from telemetry.instrumentation._stream import keep_in, on_end
-from telemetry.instrumentation.guard import Bounded, Guard
+from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.request_queries import RequestQueries
 from telemetry.instrumentation.request_spans import span_of
 from telemetry.instrumentation.underway import exemplar_of
@@ -74,13 +76,8 @@ class HttpInstrumentation:
         self._done_sampled = store.table(catalogue.done_sampled)
         self._templates = store.table(catalogue.templates)
         self._exceptions = store.table(catalogue.exceptions)
-        self._request_body = store.table(catalogue.request_body)
         self._response_body = store.table(catalogue.response_body)
-        self._view = Bounded("http.view", limit, guard)
-        self._route = Bounded("http.route", limit, guard)
-        self._charset = Bounded("http.charset", limit, guard)
-        self._template = Bounded("http.template", limit, guard)
-        self._error = Bounded("http.error", limit, guard)
+        self._labels = HttpLabels(limit, guard)
 
     def known(self, request: HttpRequest) -> bool:
         """Whether the request has begun, or is excluded."""
@@ -97,19 +94,24 @@ class HttpInstrumentation:
             if self._exclude is not None and self._exclude(request):
                 attributes[ATTRIBUTE] = None
                 return None
+            try:
+                scheme = "https" if request.scheme == "https" else "http"
+            except Exception as exc:  # noqa: BLE001  # SECURE_PROXY_SSL_HEADER may be malformed
+                self._guard.failed("http.scheme", exc)
+                scheme = "http"
             meta = request.META
             method = METHODS.get(request.method or "", INVALID_METHOD)
-            exchange = Exchange(self._store, arrived, method, self._scheme(request), protocol_of(request))
-            attributes[ATTRIBUTE] = exchange
+            protocol = PROTOCOLS.get(meta.get("SERVER_PROTOCOL", "")) or protocol_of(request)
+            exchange = attributes[ATTRIBUTE] = Exchange(self._store, arrived, method, scheme, protocol)
             if self._queries is not None:
                 exchange.enter()
             ajax = YES if meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest" else NO
-            size = length_of(meta.get("CONTENT_LENGTH"))
+            length = meta.get("CONTENT_LENGTH")
+            size = length_of(length) if length else 0
             if self._excluded_views:
                 exchange.pending = (ajax, size)
-                return exchange
-            self._begun.add((method, exchange.scheme, ajax))
-            self._request_body.observe((), size)
+            else:
+                self._begun.observe((method, scheme, ajax), size)
         except Exception as exc:  # noqa: BLE001
             attributes.setdefault(ATTRIBUTE, exchange)
             self._guard.failed("http.begun", exc)
@@ -145,7 +147,7 @@ class HttpInstrumentation:
             if exchange.pending is not None and not self._counts(request, exchange):
                 return
             if hasattr(response, "template_name"):
-                self._templates.add((self._template(str(response.template_name)),))
+                self._templates.add((self._labels.template(str(response.template_name)),))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.template", exc)
 
@@ -166,7 +168,7 @@ class HttpInstrumentation:
             if exchange.pending is not None and not self._counts(request, exchange):
                 return
             exchange.error = qualified_name(exception)
-            self._exceptions.add((self._error(type(exception).__name__), self._view_name(request)))
+            self._exceptions.add((self._labels.error(type(exception).__name__), self._labels.view(request)))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.exception", exc)
 
@@ -177,14 +179,14 @@ class HttpInstrumentation:
             if exchange.pending is not None and not self._counts(request, exchange):
                 return
             exchange.answered = True
-            view = self._view_name(request)
+            view = self._labels.view(request)
             method = METHODS.get(request.method or "", INVALID_METHOD)
             key = (
                 view,
                 method,
                 exchange.scheme,
                 status_of(response),
-                self._charset(str(response.charset)),
+                self._labels.charset(response),
                 YES if exchange.entered else NO,
             )
             exchange.view = view
@@ -208,10 +210,11 @@ class HttpInstrumentation:
                 exchange.leave()
             if exchange.pending is not None and not self._counts(request, exchange):
                 return
-            self._complete(request, exchange)
+            if not exchange.traced or not exchange.view:
+                self._complete(request, exchange)
             if self._short_circuits and not exchange.answered:
                 self.answered(request, exchange, response)
-            route, status = self._route_of(request), status_of(response)
+            route, status = self._labels.route(request), status_of(response)
             if not getattr(response, "streaming", False):
                 self._finish(exchange, route, status)
                 return
@@ -231,8 +234,8 @@ class HttpInstrumentation:
             self._complete(request, exchange)
             if exchange.entered and not exchange.answered:
                 method = METHODS.get(request.method or "", INVALID_METHOD)
-                self._abandoned.add((self._view_name(request), method, exchange.scheme))
-            self._finish(exchange, self._route_of(request), "", self._outcome(exception))
+                self._abandoned.add((self._labels.view(request), method, exchange.scheme))
+            self._finish(exchange, self._labels.route(request), "", self._outcome(exception))
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.broke", exc)
 
@@ -247,8 +250,7 @@ class HttpInstrumentation:
             return False
         exchange.pending = None
         ajax, size = pending
-        self._begun.add((exchange.method, exchange.scheme, ajax))
-        self._request_body.observe((), size)
+        self._begun.observe((exchange.method, exchange.scheme, ajax), size)
         return True
 
     def _stream_closed(
@@ -280,7 +282,7 @@ class HttpInstrumentation:
 
     def _finish(self, exchange: Exchange, route: str, status: str, error: str = "") -> None:
         if not error and status >= "500":
-            error = self._error(exchange.error) if exchange.error else status
+            error = self._labels.error(exchange.error) if exchange.error else status
         key = (exchange.method, exchange.scheme, route, status, error, exchange.protocol)
         elapsed = perf_counter() - exchange.arrived
         self._done.observe(key, elapsed)
@@ -292,12 +294,17 @@ class HttpInstrumentation:
     def _find_span(self, request: HttpRequest, exchange: Exchange) -> None:
         try:
             span = span_of(request)
-            exchange.belongs_to(get_current_span() if span is None else span)
+            if span is None:
+                span = get_current_span()
+            if span is INVALID_SPAN:
+                exchange.traced = True
+            else:
+                exchange.belongs_to(span)
         except Exception as exc:  # noqa: BLE001  # any instrumentation may have put its own kind of span there
             self._guard.failed("http.span", exc)
 
     def _outcome(self, exception: BaseException) -> str:
-        return CLIENT_GONE if is_cancelled(exception) else self._error(qualified_name(exception))
+        return CLIENT_GONE if is_cancelled(exception) else self._labels.error(qualified_name(exception))
 
     def _complete(self, request: HttpRequest, exchange: Exchange) -> None:
         """Find out about a request that may not have reached our inner middleware."""
@@ -305,26 +312,7 @@ class HttpInstrumentation:
             self._find_span(request, exchange)
         if self._queries is not None and not exchange.view:
             try:
-                exchange.view = self._view_name(request)
+                exchange.view = self._labels.view(request)
             except Exception as exc:  # noqa: BLE001  # the application may put anything there
                 self._guard.failed("http.view", exc)
                 exchange.view = UNNAMED_VIEW
-
-    def _scheme(self, request: HttpRequest) -> str:
-        try:
-            return "https" if request.scheme == "https" else "http"
-        except Exception as exc:  # noqa: BLE001  # SECURE_PROXY_SSL_HEADER may be malformed
-            self._guard.failed("http.scheme", exc)
-            return "http"
-
-    def _view_name(self, request: HttpRequest) -> str:
-        match = request.resolver_match
-        return self._view(match.view_name or UNNAMED_VIEW) if match is not None else UNNAMED_VIEW
-
-    def _route_of(self, request: HttpRequest) -> str:
-        try:
-            match = request.resolver_match
-            return self._route(match.route or "") if match is not None else ""
-        except Exception as exc:  # noqa: BLE001  # the application may put anything there
-            self._guard.failed("http.route", exc)
-            return ""
