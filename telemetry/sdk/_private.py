@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -64,6 +65,7 @@ __all__ = [
     "make_instrument",
     "make_room",
     "map_unit",
+    "prepare_grpc",
     "sanitize_attribute",
     "sanitize_full_name",
     "spans_waiting",
@@ -250,6 +252,14 @@ def make_room(processor: BatchSpanProcessor) -> bool:
 def end_batches(processor: BatchSpanProcessor, seconds: float) -> None:
     """Export what waits, for so long at most: the processor's own shutdown waits for 30 seconds."""
     processor._batch_processor.shutdown(timeout_millis=int(seconds * 1000))
+
+
+def prepare_grpc() -> None:
+    """Import the part of what the gRPC exporter imports that asks a pool of threads.
+
+    At a process's end, which is when a short one first exports, there are no such pools any more.
+    """
+    import_module("opentelemetry.sdk._logs")
 
 
 def inner_collector(reader: PrometheusMetricReader) -> Any:

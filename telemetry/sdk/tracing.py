@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from telemetry.catalogue.export import FAILED, LOST, SPANS
 from telemetry.sdk import ending
 from telemetry.sdk._fork import ForkLock
-from telemetry.sdk._private import end_batches, make_room, spans_waiting
+from telemetry.sdk._private import end_batches, make_room, prepare_grpc, spans_waiting
 from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
 from telemetry.store.base import Store
 
@@ -214,6 +214,8 @@ def _factory(name: str, environ: Mapping[str, str]) -> Callable[[], SpanExporter
     if name == "console":
         return ConsoleSpanExporter
     package = otlp_package(Signal.TRACES, environ)
+    if package.endswith("grpc"):
+        prepare_grpc()
 
     def exporter() -> SpanExporter:
         made: SpanExporter = load(package, "trace_exporter", "OTLPSpanExporter")()
