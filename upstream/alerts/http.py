@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from django.conf import settings
-from opentelemetry import baggage
-from opentelemetry.context import attach, detach
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from upstream.alerts.errors import BadTarget, DeliveryError, Gone, Refused, TimedOut, Unavailable, Unreachable
+from upstream.alerts.tracing import answered, posting
 
 LATER = frozenset({408, 425, 429})
 """The statuses below 500 that say: another time."""
@@ -36,7 +35,6 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
 
     Only https, and only public addresses, unless `UPSTREAM_WEBHOOK_ALLOW_PRIVATE`. Proxies and `.netrc` in the
     environment are not used, and redirects not followed: the address that is checked is the one written to.
-    Where the call is traced its `traceparent` goes along, random ids; baggage, which others have filled, does not.
 
     Raises:
         BadTarget: the URL may not or cannot be posted to.
@@ -52,13 +50,16 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
             "POST", url, data=body, headers={"Content-Type": "application/json", "User-Agent": "upstream", **headers}
         ).prepare()
         _check(request.url or "")
-        adapter, token = _Adapter(), attach(baggage.clear())
+        adapter = _Adapter()
         try:
             # Not by a session: that reads the environment, and the whole body of a redirect.
-            with adapter.send(request, stream=True, timeout=(timeout, timeout)) as response:
+            with (
+                posting(request.url or "", request.headers) as span,
+                adapter.send(request, stream=True, timeout=(timeout, timeout)) as response,
+            ):
                 status, wait = response.status_code, response.headers.get("Retry-After", "")
+                answered(span, status)
         finally:
-            detach(token)
             adapter.close()
     except requests.Timeout:
         failure = TimedOut(f"{host} did not answer within {timeout:g} s")

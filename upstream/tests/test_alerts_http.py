@@ -12,11 +12,7 @@ from typing import Any
 
 import pytest
 import requests.adapters
-from opentelemetry import baggage, trace
-from opentelemetry.context import attach, detach
-from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.instrumentation import clients
 from upstream.alerts import errors, http
 from upstream.errors import Permanent
 from upstream.tests.receiver import HANG_UP, SILENCE, Receiver, receiver
@@ -69,23 +65,6 @@ class TestPost:
             request.headers["webhook-id"],
             request.headers["host"],
         )
-
-    def test_goes_on_in_the_trace_and_takes_no_baggage_along(self) -> None:
-        """Below a caller that is not sampled, so that no exporter is needed for it."""
-        parent = trace.SpanContext(0xAB, 0xCD, is_remote=True)
-        clients.uninstall()
-        clients.install(TracerProvider(shutdown_on_exit=False), frozenset(), lambda *_: None)
-        token = attach(baggage.set_baggage("patient", "jane"))
-        try:
-            with receiver() as server, trace.use_span(trace.NonRecordingSpan(parent)):
-                http.post(server.url(), b"{}", {})
-                assert "jane" == baggage.get_baggage("patient")
-        finally:
-            detach(token)
-            clients.uninstall()
-        (request,) = server.requests
-        assert f"00-{0xAB:032x}-{0xCD:016x}-00" == request.headers["traceparent"]
-        assert "baggage" not in request.headers
 
     @pytest.mark.parametrize("status", [200, 202, 204])
     def test_any_2xx_is_success(self, status: int) -> None:
