@@ -62,6 +62,8 @@ class Config:
     disabled_instrumentations: frozenset[str] = frozenset()
     private_names: tuple[str, ...] = ()
     """Names of query parameters, headers and attributes whose values leave the process in no span."""
+    public_parameters: tuple[str, ...] = ()
+    """Names of query parameters whose values may be seen, beside those that are known to be harmless."""
     private_patterns: tuple[re.Pattern[str], ...] = ()
     """What is masked wherever text is."""
     exception_messages: bool = False
@@ -112,6 +114,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
             name.strip() for name in environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",") if name.strip()
         ),
         private_names=_values.names("TELEMETRY_PRIVATE_NAMES", "customer_id"),
+        public_parameters=_values.names("TELEMETRY_PUBLIC_PARAMETERS", "fields"),
         private_patterns=_values.patterns("TELEMETRY_PRIVATE_PATTERNS", r"\bMRN-\d+"),
         exception_messages=_values.boolean("TELEMETRY_EXCEPTION_MESSAGES", default=False),
         response_header=_values.choice("TELEMETRY_RESPONSE_HEADER", ("", "traceresponse", "server-timing")),

@@ -20,6 +20,7 @@ from urllib.parse import unquote_plus
 
 from opentelemetry.trace import Span, Status, StatusCode
 
+from telemetry.instrumentation import _private_names as _names
 from telemetry.instrumentation._shapes import REDACTED, without_shapes, without_tokens
 from telemetry.instrumentation._stacks import frames, stack, type_in, type_of
 from telemetry.instrumentation._statements import without_literals
@@ -32,6 +33,8 @@ __all__ = [
     "frames",
     "is_private",
     "masked",
+    "name",
+    "prose",
     "query",
     "record",
     "sanitized",
@@ -41,31 +44,21 @@ __all__ = [
 ]
 
 _LONGEST_QUERY = 2_048
-_LONGEST_NAME = 64
-
-_PRIVATE_NAME = re.compile(
-    # secrets
-    r"pass(?:w|phrase|code)|pwd|secret|token|auth|credential|apikey|accesskey|privatekey|signature|session|cookie"
-    r"|csrf|xsrf|jwt|otp|nonce|^(?:sig|key|code|state|pin)$"
-    # people
-    r"|mail|phone|mobile|^(?:tel|fax)$|ssn|social|taxid|passport|licen[sc]e|birth|^dob$|^(?:first|last|full|sur)?name$"
-    r"|username|^user$|address|street|zip|postal|card|cv[cv]|iban|account"
-    # their health and business, and what they look for
-    r"|patient|member|subscriber|^mrn$|diagnos|claim|customer|^(?:q|query|search)$"
-)
 _LITERALS = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)|\([^()]*+\)|[0-9]++")
 _PATH = re.compile(r"(?<!\S)[^\s/'\"(]*+/\S*+")
 _RETRY = re.compile(r"([^\W\d][\w.]*)|Retry (?:in|at) [^(]*?: ([^\W\d][\w.]*)\(.*", re.DOTALL)
+_WORDS = re.compile(r"[^\s\"'<>]++")
+_AT_AN_END = ").,;:!]}"
 _HEADER = re.compile(r"http\.(?:request|response)\.header\.(.+)", re.DOTALL)
-_STATEMENTS = frozenset({"db.query.text", "db.statement"})
-_URLS = frozenset({"url.full", "http.url", "http.target"})
-_URL_HEADERS = frozenset({"referer", "location", "content-location", "origin"})
+_STATEMENTS = frozenset({"db.query.text", "db.statement", "db.query.summary", "db.operation.name", "db.operation"})
+_URLS = frozenset({"url.full", "url.original", "http.url", "http.target"})
 _PARAMETERS = ("db.query.parameter.", "db.statement.parameters", "db.operation.parameter.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
     names: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
     patterns: tuple[re.Pattern[str], ...] = ()
     exception_messages: bool = False
 
@@ -74,18 +67,28 @@ _rules = _Rules()
 
 
 def configure(
-    *, names: Iterable[str] = (), patterns: Iterable[re.Pattern[str]] = (), exception_messages: bool = False
+    *,
+    names: Iterable[str] = (),
+    parameters: Iterable[str] = (),
+    patterns: Iterable[re.Pattern[str]] = (),
+    exception_messages: bool = False,
 ) -> None:
     """Set what this process takes for private beyond what is built in; replaces what was set before.
 
-    `names` are whole names of query parameters, headers and attributes (of these also the last part
-    after a dot); case, `-` and `_` make no difference, and `*` is every query parameter and header.
-    `patterns` are masked wherever text is. `exception_messages` lets messages stay, masked: the only
-    thing here that shows more.
+    `names` are names of query parameters, headers and attributes, whole or what stands between `.`, `__`, `[` and
+    `]`; case, `-` and `_` make no difference, and `*` is every query parameter and header. `patterns` are masked
+    wherever text is. Two show more: `parameters` are names of query parameters whose values may be seen, beside
+    those that are built in, and `exception_messages` lets messages stay, masked.
     """
     global _rules
-    _rules = _Rules(frozenset(map(_plain, names)), tuple(patterns), exception_messages)
+    _rules = _Rules(
+        frozenset(map(_names.plain, names)),
+        frozenset(map(_names.plain, parameters)),
+        tuple(patterns),
+        exception_messages,
+    )
     is_private.cache_clear()
+    _shows.cache_clear()
     _cleaner.cache_clear()
 
 
@@ -95,6 +98,13 @@ def masked(text: str) -> str:
     for pattern in _rules.patterns:
         text = pattern.sub(REDACTED, text)
     return text
+
+
+def prose(text: str) -> str:
+    """The text as by `masked`, and every URL in it as by `url`."""
+    if "://" in text or "?" in text:
+        text = _WORDS.sub(_word, text)
+    return masked(text)
 
 
 def sanitized(sql: str, system: str = "") -> str:
@@ -107,17 +117,13 @@ def sanitized(sql: str, system: str = "") -> str:
 
 @lru_cache(1024)
 def is_private(name: str) -> bool:
-    """Whether a value under this name of a query parameter or a header is nobody's business."""
-    plain = _plain(name)
-    return (
-        len(name) > _LONGEST_NAME
-        or not _rules.names.isdisjoint((plain, "*"))
-        or _PRIVATE_NAME.search(plain) is not None
-    )
+    """Whether a value under this name of a header or a field is nobody's business."""
+    parts = _names.parts(name)
+    return len(name) > _names.LONGEST or _is_the_projects(parts) or any(map(_names.is_private, parts))
 
 
 def query(text: str) -> str:
-    """A query string (without `?`): `REDACTED` for values of private names or shapes, and for what has no name."""
+    """A query string (without `?`): `REDACTED` for what has no name, and for values but those of harmless names."""
     if len(text) > _LONGEST_QUERY:
         return query(text[:_LONGEST_QUERY].rpartition("&")[0]) + "&..."
     return "&".join(map(_parameter, text.split("&")))
@@ -147,6 +153,17 @@ def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
         elif clean is not None:
             kept[name] = clean(value) if type(value) is str or clean is _redacted else _each(value, clean)
     return kept
+
+
+def name(text: str, found: Mapping[str, Any]) -> str:
+    """A span's name, which in stock instrumentation of databases is the beginning of a statement.
+
+    `found` are the span's attributes.
+    """
+    system = found.get("db.system.name") or found.get("db.system")
+    if not system or text in (found.get("db.namespace"), found.get("db.name")):
+        return prose(text)
+    return sanitized(text, str(system))
 
 
 def description(text: str, error: str = "") -> str:
@@ -192,8 +209,8 @@ def _retry_reason(text: str) -> str:
     return "Retry" if found is None else found[1] or found[2]
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
+def _is_the_projects(parts: set[str]) -> bool:
+    return not _rules.names.isdisjoint((*parts, "*"))
 
 
 def _parameter(part: str) -> str:
@@ -201,12 +218,36 @@ def _parameter(part: str) -> str:
     if not given:
         return REDACTED if part else ""
     told = unquote_plus(name)
-    if masked(told) != told:
-        name = REDACTED
-    plain = unquote_plus(value)
-    if value and (is_private(told) or masked(plain) != plain):
+    if value and not _is_shown(told, unquote_plus(value)):
         value = REDACTED
-    return f"{name}={value}"
+    return f"{name if _names.is_identifier(told) and masked(told) == told else REDACTED}={value}"
+
+
+def _is_shown(name: str, value: str) -> bool:
+    looks_right = _shows(name)
+    return looks_right is not None and bool(looks_right(value)) and masked(value) == value
+
+
+@lru_cache(1024)
+def _shows(name: str) -> Callable[[str], object] | None:
+    """What the values look like that may be seen of this query parameter, if any may."""
+    plain = _names.plain(name)
+    if _is_the_projects(_names.parts(name)):
+        return None
+    return _is_flat if plain in _rules.parameters else _names.PARAMETERS.get(plain)
+
+
+def _is_flat(value: str) -> bool:
+    """Whether there are no parameters in the value."""
+    return not any(sign in value for sign in ("?", "=", "&", "://"))
+
+
+def _word(found: re.Match[str]) -> str:
+    word = found[0]
+    if "://" not in word and not ("?" in word and "=" in word):
+        return word
+    plain = word.rstrip(_AT_AN_END)
+    return url(plain) + word[len(plain) :]
 
 
 @lru_cache(1024)
@@ -214,7 +255,7 @@ def _cleaner(name: str) -> Callable[[str], str] | None:
     """What cleans the texts of this attribute; None where it may not be told at all."""
     header = _HEADER.fullmatch(name)
     if header is not None:
-        return None if is_private(header[1]) else url if header[1].replace("_", "-") in _URL_HEADERS else masked
+        return None if is_private(header[1]) else url if _names.is_url(_names.plain(header[1])) else prose
     if name in _STATEMENTS:
         return sanitized
     if name == "url.query":
@@ -225,11 +266,16 @@ def _cleaner(name: str) -> Callable[[str], str] | None:
         return _retry_reason
     if name == "exception.message":
         return _message if _rules.exception_messages else None
-    if name == "exception.stacktrace":
+    if name in ("exception.stacktrace", "code.stacktrace"):
         return _stacktrace
-    if not _rules.names.isdisjoint((_plain(name), _plain(name.rpartition(".")[2]))):
+    if name.startswith(_PARAMETERS):
+        return None
+    last = _names.plain(name.rpartition(".")[2])
+    if not _rules.names.isdisjoint((_names.plain(name), last)):
         return _redacted
-    return None if name.startswith(_PARAMETERS) else masked
+    if _names.is_content(name) or _names.is_secret(last):
+        return _hidden
+    return url if _names.is_url(last) else prose
 
 
 def _stacktrace(text: str) -> str:
@@ -237,6 +283,12 @@ def _stacktrace(text: str) -> str:
 
 
 def _redacted(value: object) -> str:
+    """Whatever it is."""
+    return REDACTED
+
+
+def _hidden(text: str) -> str:
+    """Texts only: how many tokens a model has read is no secret."""
     return REDACTED
 
 

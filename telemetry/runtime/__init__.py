@@ -75,6 +75,7 @@ class Runtime:
         self._renderer = Renderer()
         privacy.configure(
             names=config.private_names,
+            parameters=config.public_parameters,
             patterns=config.private_patterns,
             exception_messages=config.exception_messages,
         )

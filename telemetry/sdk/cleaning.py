@@ -16,6 +16,9 @@ class Rules(Protocol):
     def masked(self, text: str, /) -> str:
         """The text without what is private."""
 
+    def name(self, text: str, found: Mapping[str, Any], /) -> str:
+        """The name of a span with these attributes, without what is private."""
+
     def description(self, text: str, error: str, /) -> str:
         """A status description without what is private; `error` is the type of the exception recorded, if one is."""
 
@@ -58,7 +61,7 @@ class _Clean(ReadableSpan):
 
     def __init__(self, span: ReadableSpan, rules: Rules) -> None:
         super().__init__(
-            name=rules.masked(span.name),
+            name=rules.name(span.name, span.attributes or {}),
             context=span.context,
             parent=span.parent,
             resource=span.resource,

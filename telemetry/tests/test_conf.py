@@ -119,6 +119,7 @@ class TestLoad:
             ("TELEMETRY_EXCLUDED_URLS", "^/health", "list"),
             ("TELEMETRY_EXCLUDED_URLS", ["x*"], "every text"),
             ("TELEMETRY_PRIVATE_NAMES", "customer", "list"),
+            ("TELEMETRY_PUBLIC_PARAMETERS", "fields", "list"),
             ("TELEMETRY_PRIVATE_PATTERNS", ["("], "regular expression"),
             ("TELEMETRY_EXCEPTION_MESSAGES", "no", "True or False"),
             ("TELEMETRY_RESPONSE_HEADER", "X-Trace", "traceresponse"),

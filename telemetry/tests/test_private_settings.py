@@ -14,6 +14,7 @@ from telemetry.tests.servers.harness import CHECKOUT
 _SETTINGS = """
 from telemetry.tests.project.settings import *
 TELEMETRY_PRIVATE_NAMES = ["ward"]
+TELEMETRY_PUBLIC_PARAMETERS = ["fields"]
 TELEMETRY_PRIVATE_PATTERNS = [r"MRN-[0-9]+"]
 TELEMETRY_RESPONSE_HEADER = "traceresponse"
 """
@@ -22,7 +23,7 @@ import django
 django.setup()
 from django.test import Client
 from opentelemetry import trace
-answer = Client().get("/ok?ward=west")
+answer = Client().get("/ok?ward=west&fields=a,b")
 with trace.get_tracer("app").start_as_current_span("of the application") as span:
     span.set_attributes({"note": "jane@example.org, MRN-4711", "app.ward": "west", "kept": "as it is"})
 trace.get_tracer_provider().force_flush()
@@ -55,5 +56,5 @@ class TestSettings:
     def test_are_those_of_every_span_that_leaves(self, tmp_path: Path) -> None:
         spans, header = run(tmp_path)
         assert {"note": "REDACTED, REDACTED", "app.ward": "REDACTED", "kept": "as it is"} == spans["of the application"]
-        assert "ward=REDACTED" == spans["GET ok"]["url.query"]
+        assert "ward=REDACTED&fields=a,b" == spans["GET ok"]["url.query"]
         assert header.startswith("00-")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+from telemetry.instrumentation import privacy
 from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
 from telemetry.tests.project import settings as project
 
@@ -40,3 +41,11 @@ def recording() -> Iterator[Recording]:
     with Recording() as recording:
         yield recording
         assert [] == recording.dropped()
+
+
+@pytest.fixture
+def only_what_is_built_in() -> Iterator[None]:
+    """The rules of privacy without what a project, or another test, has set."""
+    privacy.configure()
+    yield
+    privacy.configure()
