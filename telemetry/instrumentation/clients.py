@@ -49,17 +49,28 @@ class _Library:
     methods: tuple[tuple[str, str, str], ...]
     """Module, class and name of each method that calls go out by."""
     carry: Carry
+    excluded_urls: str
+    """The variable that the instrumentation reads."""
 
 
 LIBRARIES = {
-    "requests": _Library("RequestsInstrumentor", (("requests.sessions", "Session", "send"),), _of_request),
+    "requests": _Library(
+        "RequestsInstrumentor",
+        (("requests.sessions", "Session", "send"),),
+        _of_request,
+        "OTEL_PYTHON_REQUESTS_EXCLUDED_URLS",
+    ),
     "urllib3": _Library(
-        "URLLib3Instrumentor", (("urllib3.connectionpool", "HTTPConnectionPool", "urlopen"),), _of_urllib3
+        "URLLib3Instrumentor",
+        (("urllib3.connectionpool", "HTTPConnectionPool", "urlopen"),),
+        _of_urllib3,
+        "OTEL_PYTHON_URLLIB3_EXCLUDED_URLS",
     ),
     "httpx": _Library(
         "HTTPXClientInstrumentor",
         (("httpx", "HTTPTransport", "handle_request"), ("httpx", "AsyncHTTPTransport", "handle_async_request")),
         _of_request,
+        "OTEL_PYTHON_HTTPX_EXCLUDED_URLS",
     ),
 }
 """By their names in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`, which are their modules' too."""
@@ -111,7 +122,7 @@ def _imported(name: str, module: object) -> None:
 def _put_in(name: str, stock: Any, tracer_provider: TracerProvider, failed: Failed) -> Callable[[], None]:
     library = LIBRARIES[name]
     _, drops_unsampled = answers(getattr(tracer_provider.get_tracer(__name__), "sampler", None))
-    excludes = any(os.environ.get(f"OTEL_PYTHON_{each}EXCLUDED_URLS") for each in ("", f"{name.upper()}_"))
+    excludes = any(map(os.environ.get, ("OTEL_PYTHON_EXCLUDED_URLS", library.excluded_urls)))
     calls = Calls(stock, library.carry, failed, is_quick=drops_unsampled and not excludes)
     places = [(getattr(import_module(module), owner), method) for module, owner, method in library.methods]
     originals = [vars(owner)[method] for owner, method in places]
