@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import global_settings, settings
 
@@ -68,6 +69,14 @@ class Config:
     """What is masked wherever text is."""
     exception_messages: bool = False
     """Whether the messages of exceptions stay in spans, masked."""
+    request_hook: Callable[..., Any] | None = None
+    """Called with a request's span and the request when it begins."""
+    response_hook: Callable[..., Any] | None = None
+    """Called with a request's span, the request and its response."""
+    sqlcommenter: Mapping[str, bool] | None = None
+    """Parts that comments on PostgreSQL's queries have or have not; None for no comments."""
+    middleware_position: int = 0
+    """How many of the project's middlewares are around the one of spans."""
     response_header: str = ""
     """The header that tells a client its trace: `traceresponse`, `server-timing`, or none."""
     metrics_token: str = field(default="", repr=False)
@@ -110,13 +119,15 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         observable_scopes=_values.observable_scopes(),
         excluded_urls=environ.get("OTEL_PYTHON_DJANGO_EXCLUDED_URLS", environ.get("OTEL_PYTHON_EXCLUDED_URLS")),
         sdk_disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
-        disabled_instrumentations=frozenset(
-            name.strip() for name in environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",") if name.strip()
-        ),
+        disabled_instrumentations=_disabled(environ),
         private_names=_values.names("TELEMETRY_PRIVATE_NAMES", "customer_id"),
         public_parameters=_values.names("TELEMETRY_PUBLIC_PARAMETERS", "fields"),
         private_patterns=_values.patterns("TELEMETRY_PRIVATE_PATTERNS", r"\bMRN-\d+"),
         exception_messages=_values.boolean("TELEMETRY_EXCEPTION_MESSAGES", default=False),
+        request_hook=_values.hook("TELEMETRY_REQUEST_HOOK", "with a span and a request"),
+        response_hook=_values.hook("TELEMETRY_RESPONSE_HOOK", "with a span, a request and a response"),
+        sqlcommenter=_values.sqlcommenter(),
+        middleware_position=_position(environ),
         response_header=_values.choice("TELEMETRY_RESPONSE_HEADER", ("", "traceresponse", "server-timing")),
         metrics_token=_values.token(),
         metrics_networks=_values.networks(),
@@ -157,6 +168,19 @@ def emptied_by_instrumentation() -> bool:
     """
     by_hand = settings.configured and getattr(settings, "default_settings", None) is global_settings
     return by_hand and "opentelemetry.instrumentation.auto_instrumentation" in sys.modules
+
+
+def _disabled(environ: Mapping[str, str]) -> frozenset[str]:
+    names = environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",")
+    # As the stock instrumentation of Django spells it.
+    names += ["django"] if environ.get("OTEL_PYTHON_DJANGO_INSTRUMENT") == "False" else []
+    return frozenset(name.strip() for name in names if name.strip())
+
+
+def _position(environ: Mapping[str, str]) -> int:
+    """As the stock instrumentation of Django does, 0 for what is no position."""
+    given = environ.get("OTEL_PYTHON_DJANGO_MIDDLEWARE_POSITION", "").strip()
+    return int(given) if given.isascii() and given.isdigit() else 0
 
 
 def _identity(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import iscoroutinefunction
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from telemetry.errors import ConfigurationError
 
@@ -113,6 +116,38 @@ def choice(name: str, valid: tuple[str, ...]) -> str:
     if given not in valid:
         raise ConfigurationError(f"{name}: {given!r} is not valid; give one of {', '.join(map(repr, valid))}")
     return str(given)
+
+
+def hook(name: str, example: str) -> Callable[..., Any] | None:
+    """A function, or the dotted path of one; None where nothing is set."""
+    given = getattr(settings, name, None)
+    if given in (None, ""):
+        return None
+    found = given
+    if isinstance(given, str):
+        try:
+            found = import_string(given)
+        except ImportError as error:
+            raise ConfigurationError(f"{name}: {given!r} cannot be imported: {error}") from error
+    if not callable(found) or iscoroutinefunction(found):
+        raise ConfigurationError(f"{name}: {given!r} is not a function that is called {example}, nor the path of one")
+    return found  # type: ignore[no-any-return]
+
+
+def sqlcommenter() -> dict[str, bool] | None:
+    """Options of the comments on queries; None where there are to be none."""
+    name = "TELEMETRY_SQLCOMMENTER"
+    given = getattr(settings, name, False)
+    if isinstance(given, bool):
+        return {} if given else None
+    if not isinstance(given, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, bool) for key, value in given.items()
+    ):
+        raise ConfigurationError(
+            f"{name}: {given!r} is not valid; give True, False, or a dict of the comment's parts to booleans, "
+            'e.g. {"db_driver": False}'
+        )
+    return dict(given)
 
 
 def label_budgets() -> dict[str, int]:

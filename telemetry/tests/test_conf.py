@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from django.test import override_settings
 from telemetry import conf
 from telemetry.catalogue.buckets import LATENCY
 from telemetry.errors import ConfigurationError
+
+
+async def a_coroutine(*_: object) -> None:
+    """No hook can be one: nobody would await it."""
 
 
 class TestLoad:
@@ -85,6 +90,24 @@ class TestLoad:
             config.excluded_urls,
         )
 
+    def test_variables_of_the_stock_instrumentation_of_django(self) -> None:
+        config = conf.load({"OTEL_PYTHON_DJANGO_INSTRUMENT": "False", "OTEL_PYTHON_DJANGO_MIDDLEWARE_POSITION": "2"})
+        assert (frozenset({"django"}), 2) == (config.disabled_instrumentations, config.middleware_position)
+        config = conf.load({"OTEL_PYTHON_DJANGO_INSTRUMENT": "True", "OTEL_PYTHON_DJANGO_MIDDLEWARE_POSITION": "x"})
+        assert (frozenset(), 0) == (config.disabled_instrumentations, config.middleware_position)
+
+    def test_hooks_are_functions_or_their_paths(self) -> None:
+        with override_settings(TELEMETRY_REQUEST_HOOK="os.path.join", TELEMETRY_RESPONSE_HOOK=print):
+            config = conf.load({})
+        assert (os.path.join, print) == (config.request_hook, config.response_hook)
+
+    @pytest.mark.parametrize(
+        ("given", "expected"), [(False, None), (True, {}), ({"db_driver": False}, {"db_driver": False})]
+    )
+    def test_comments_on_queries(self, given: Any, expected: Any) -> None:
+        with override_settings(TELEMETRY_SQLCOMMENTER=given):
+            assert expected == conf.load({}).sqlcommenter
+
     def test_infinity_is_implied_in_buckets(self) -> None:
         with override_settings(PROMETHEUS_LATENCY_BUCKETS=(1, 2, float("inf"))):
             assert (1.0, 2.0) == conf.load({}).latency_buckets
@@ -123,6 +146,12 @@ class TestLoad:
             ("TELEMETRY_PRIVATE_PATTERNS", ["("], "regular expression"),
             ("TELEMETRY_EXCEPTION_MESSAGES", "no", "True or False"),
             ("TELEMETRY_RESPONSE_HEADER", "X-Trace", "traceresponse"),
+            ("TELEMETRY_REQUEST_HOOK", "shop.hooks.missing", "cannot be imported"),
+            ("TELEMETRY_REQUEST_HOOK", 7, "a span and a request"),
+            ("TELEMETRY_RESPONSE_HOOK", "django.VERSION", "a span, a request and a response"),
+            ("TELEMETRY_RESPONSE_HOOK", a_coroutine, "a function"),
+            ("TELEMETRY_SQLCOMMENTER", "yes", "True, False"),
+            ("TELEMETRY_SQLCOMMENTER", {"db_driver": 1}, "booleans"),
             ("TELEMETRY_EXCLUDED_VIEWS", ("",), "shop:detail"),
             ("TELEMETRY_SHORT_CIRCUITS", None, "True or False"),
             ("TELEMETRY_PUSH_DJANGO_NAMES", "yes", "True or False"),
