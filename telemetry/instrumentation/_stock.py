@@ -54,5 +54,6 @@ def set_response_status(span: Span, status: int, mode: StabilityMode) -> None:
 
 
 def is_in(stock: Any) -> bool:
-    """Whether a stock instrumentor has been switched on, by `opentelemetry-instrument` or by hand."""
-    return bool(stock().is_instrumented_by_opentelemetry)
+    """Whether a stock instrumentor itself has been switched on, by `opentelemetry-instrument` or by hand."""
+    instance = stock()
+    return type(instance) is stock and bool(instance.is_instrumented_by_opentelemetry)

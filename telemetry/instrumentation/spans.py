@@ -4,44 +4,42 @@ The stock instrumentors are subclassed where they would hurt: their metrics are 
 exact under many processes), their request middleware serves ASGI without a change of thread,
 and what they take from a request leaves out the query string, which may hold secrets.
 Conventions are the stable ones of HTTP and databases unless `OTEL_SEMCONV_STABILITY_OPT_IN`
-asks for both. Where a stock instrumentor is already in (`opentelemetry-instrument`), the spans
-are left to it.
+asks for both. Where a stock instrumentor is in already (`opentelemetry-instrument`, or a project's own call), ours
+takes its place, its hooks and its options.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from opentelemetry.instrumentation.django import DjangoInstrumentor
-from opentelemetry.instrumentation.django.middleware.otel_middleware import _DjangoMiddleware
-from opentelemetry.trace import TracerProvider, get_tracer
-from opentelemetry.util.http import parse_excluded_urls
+from opentelemetry.trace import TracerProvider
 
-from telemetry.errors import ConfigurationError
-from telemetry.instrumentation import clients, task_spans
-from telemetry.instrumentation._request_attributes import Rules
-from telemetry.instrumentation._stock import HTTP, HTTP_SCHEMA, NO_METERS, conventions, is_in
-from telemetry.instrumentation.drivers import instrumentor
+from telemetry.instrumentation import clients, drivers, task_spans
+from telemetry.instrumentation._in_place import stand_in, step_aside
 from telemetry.instrumentation.privacy import stack
+from telemetry.instrumentation.request_instrumentor import (
+    BEFORE,
+    OURS,
+    STOCK,
+    DjangoInstrumentor,
+    StockInstrumentor,
+    silence_stock,
+)
 from telemetry.instrumentation.request_spans import SpanMiddleware
 
-__all__ = ["BEFORE", "DRIVERS", "OURS", "STOCK", "SpanMiddleware", "install", "uninstall"]
+__all__ = ["BEFORE", "DRIVERS", "OURS", "STOCK", "SpanMiddleware", "install", "left", "uninstall"]
 
 _logger = logging.getLogger("telemetry")
-
-BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
-OURS = "telemetry.instrumentation.request_spans.SpanMiddleware"
-STOCK = "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware"
 
 DRIVERS = ("sqlite3", "psycopg2", "psycopg")
 """The drivers that are traced where they and their instrumentation can be imported."""
 
-_Stock: Any = _DjangoMiddleware
 _installed: dict[str, Any] = {}
 _logged: set[str] = set()
+
+Failed = Callable[[str, BaseException], None]
 
 
 def install(
@@ -51,84 +49,99 @@ def install(
     excluded_urls: str | None,
     get_middleware: Callable[[], Sequence[str]],
     set_middleware: Callable[[Sequence[str]], None],
-    failed: Callable[[str, BaseException], None] | None = None,
+    failed: Failed | None = None,
+    request_hook: Callable[..., None] | None = None,
+    response_hook: Callable[..., None] | None = None,
+    sqlcommenter: Mapping[str, bool] | None = None,
+    middleware_position: int = 0,
 ) -> None:
     """Trace requests, queries, tasks and calls; again changes nothing but a MIDDLEWARE that has lost its entry.
 
-    Without a provider nothing is installed. `disabled` holds names as in
+    Without a provider only what somebody has switched on before is traced, by ours. `disabled` holds names as in
     `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` (django, sqlite3, psycopg2, psycopg, celery, requests, urllib3, httpx,
     or * for all).
     `excluded_urls` are regular expressions, separated by commas, of URLs that get no span.
     `failed` is told of what is lost when tracing a request fails (default: one log record).
+    The hooks are those of the stock instrumentor of Django, `sqlcommenter` the options of comments on PostgreSQL's
+    queries (None: no comments), `middleware_position` how many of the project's middlewares are around a request's
+    span.
 
     Raises:
         ConfigurationError: `excluded_urls` holds what is not a regular expression.
     """
-    if tracer_provider is None or "*" in disabled:
+    off = {"*"} if "*" in disabled else disabled
+    failed = failed or _log_once
+    requests: Any = DjangoInstrumentor()
+    requests.get_middleware, requests.set_middleware = get_middleware, set_middleware
+    requests.prepare(
+        failed=failed,
+        tracer_provider=tracer_provider,
+        excluded_urls=excluded_urls,
+        request_hook=request_hook,
+        response_hook=response_hook,
+        middleware_position=middleware_position,
+    )
+    _trace_requests(requests, tracer_provider, wanted=not {"*", "django"} & off)
+    stand_in(StockInstrumentor, requests)
+    if "*" in off:
         return
-    if "django" not in disabled:
-        _trace_requests(tracer_provider, excluded_urls, failed or _log_once)
-        _place(get_middleware, set_middleware)
+    comments = {} if sqlcommenter is None else {"enable_commenter": True, "commenter_options": dict(sqlcommenter)}
     for name in DRIVERS:
-        if name not in disabled and name not in _installed:
-            _trace_queries(name, tracer_provider, failed or _log_once)
-    if "celery" not in disabled:
-        task_spans.install(tracer_provider, failed or _log_once)
-    clients.install(tracer_provider, disabled, failed or _log_once)
+        if name not in off and name not in _installed and (tracer_provider is not None or drivers.stock_is_in(name)):
+            _trace_queries(name, tracer_provider, failed, comments)
+    if "celery" not in off and (tracer_provider is not None or task_spans.stock_is_in()):
+        task_spans.install(tracer_provider, failed)
+    if tracer_provider is not None:
+        clients.install(tracer_provider, disabled, failed)
 
 
 def uninstall(*, get_middleware: Callable[[], Sequence[str]], set_middleware: Callable[[Sequence[str]], None]) -> None:
     """Take out what `install` put in; connections that are open stay traced."""
-    middleware = list(get_middleware())
-    if OURS in middleware:
-        set_middleware([path for path in middleware if path != OURS])
+    requests: Any = DjangoInstrumentor()
+    requests.get_middleware, requests.set_middleware = get_middleware, set_middleware
+    _installed["django"] = requests
     while _installed:
         _, instrumentor = _installed.popitem()
-        instrumentor.uninstrument()
+        if instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.uninstrument()
+        step_aside(instrumentor)
     task_spans.uninstall()
     clients.uninstall()
 
 
-def _place(get_middleware: Callable[[], Sequence[str]], set_middleware: Callable[[Sequence[str]], None]) -> None:
-    """Put one span middleware, the stock one if it is in, right behind our first metric middleware."""
-    now = list(get_middleware())
-    mine = STOCK if STOCK in now else OURS
-    wanted = [path for path in now if path not in (STOCK, OURS)]
-    wanted.insert(wanted.index(BEFORE) + 1 if BEFORE in wanted else 0, mine)
-    if wanted != now:
-        set_middleware(wanted)
+def _trace_requests(requests: DjangoInstrumentor, tracer_provider: TracerProvider | None, *, wanted: bool) -> None:
+    if requests.is_instrumented_by_opentelemetry:
+        requests.place()
+        return
+    if STOCK in requests.get_middleware():
+        given = requests.take_over(tracer_provider) if wanted else None
+        if given is None:
+            silence_stock()
+        else:
+            requests.instrument(**given)
+    elif tracer_provider is not None and wanted:
+        requests.instrument()
 
 
-def _trace_requests(
-    tracer_provider: TracerProvider, excluded_urls: str | None, failed: Callable[[str, BaseException], None]
+def _trace_queries(
+    name: str, tracer_provider: TracerProvider | None, failed: Failed, options: Mapping[str, Any]
 ) -> None:
     try:
-        excluded = parse_excluded_urls(excluded_urls or "")
-    except re.error as error:
-        raise ConfigurationError(
-            f"OTEL_PYTHON_DJANGO_EXCLUDED_URLS: {excluded_urls!r} does not hold regular expressions, "
-            f"separated by commas: {error}"
-        ) from error
-    mode = conventions(HTTP)
-    SpanMiddleware.tracer = get_tracer(__name__, tracer_provider=tracer_provider, schema_url=HTTP_SCHEMA)
-    SpanMiddleware.rules = Rules(mode)
-    SpanMiddleware.excluded = excluded if excluded_urls else None
-    SpanMiddleware.failed = staticmethod(failed)
-    if is_in(DjangoInstrumentor):
-        # The families that are ours too: exported twice under one name, they would make a scrape invalid.
-        unused = NO_METERS.get_meter(__name__).create_up_down_counter("http.server.active_requests")
-        _Stock._active_request_counter = unused
-        _Stock._duration_histogram_new = None
-
-
-def _trace_queries(name: str, tracer_provider: TracerProvider, failed: Callable[[str, BaseException], None]) -> None:
-    try:
-        found = instrumentor(name)
+        found = drivers.install(name, tracer_provider, failed, options)
     except ImportError:
         return
     if found is not None:
-        found.instrument(tracer_provider=tracer_provider, failed=failed)
         _installed[name] = found
+
+
+def left(middleware: Sequence[str]) -> list[str]:
+    """The stock instrumentors that are in and stay, by their names in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`.
+
+    They have been given tracer providers of their own, or were switched on by hand though they are disabled.
+    """
+    found = ["django"] if STOCK in middleware else []
+    found += [name for name in DRIVERS if drivers.stock_is_in(name)]
+    return [*found, "celery"] if task_spans.stays else found
 
 
 def _log_once(where: str, error: BaseException) -> None:

@@ -10,20 +10,25 @@ from typing import Any
 from opentelemetry.trace import TracerProvider
 from wrapt import register_post_import_hook, wrap_function_wrapper
 
+from telemetry.instrumentation._in_place import step_aside
+from telemetry.instrumentation._stock import is_in
+
 __all__ = ["install", "uninstall"]
 
 _APPS = "celery.app.base"
 
-_wanted: tuple[TracerProvider, Callable[[str, BaseException], None]] | None = None
+_wanted: tuple[TracerProvider | None, Callable[[str, BaseException], None]] | None = None
 _installed: Any = None
 _watching = False
+stays = False
+"""Whether the stock instrumentor is in and is left there."""
 
 
-def install(tracer_provider: TracerProvider, failed: Callable[[str, BaseException], None]) -> None:
+def install(tracer_provider: TracerProvider | None, failed: Callable[[str, BaseException], None]) -> None:
     """Trace tasks as soon as there is a Celery app, be it made before or after this. Idempotent.
 
-    Where the stock instrumentation is in, or not installed, nothing is done. `failed` is told of what is lost
-    when tracing a task fails.
+    Where the instrumentation is not installed nothing is done. `failed` is told of what is lost when tracing a task
+    fails.
     """
     global _wanted, _watching
     if _wanted is not None:
@@ -43,6 +48,13 @@ def uninstall() -> None:
     if _installed is not None:
         instrumentor, _installed = _installed, None
         instrumentor.uninstrument()
+        step_aside(instrumentor)
+
+
+def stock_is_in() -> bool:
+    """Whether somebody has switched the stock instrumentor on; nothing is imported to find out."""
+    module = sys.modules.get("opentelemetry.instrumentation.celery")
+    return module is not None and is_in(module.CeleryInstrumentor)
 
 
 def _imported(apps: ModuleType) -> None:
@@ -56,7 +68,7 @@ def _made(call: Callable[..., None], app: object, args: Any, kwargs: Any) -> Non
 
 
 def _instrument() -> None:
-    global _installed
+    global _installed, stays
     if _wanted is None or _installed is not None:
         return
     tracer_provider, failed = _wanted
@@ -64,6 +76,7 @@ def _instrument() -> None:
         from telemetry.instrumentation import task_spans_celery
 
         _installed = task_spans_celery.instrument(tracer_provider, failed)
+        stays = _installed is None
     except ImportError:
         return
     except Exception as error:  # noqa: BLE001 - it would be the making of an app that fails

@@ -24,6 +24,7 @@ from opentelemetry.trace.propagation import set_span_in_context
 from wrapt import wrap_function_wrapper
 
 from telemetry.instrumentation import privacy
+from telemetry.instrumentation._in_place import InPlace, goes_elsewhere, stand_in
 from telemetry.instrumentation._stock import NO_METERS, is_in
 from telemetry.instrumentation.tasks._recorder import name_of
 
@@ -38,13 +39,20 @@ _runs: WeakKeyDictionary[Any, _Entered] = WeakKeyDictionary()
 """By their requests. Not on those: what Celery does not know there, it may take for a header of the next try."""
 
 
-def instrument(tracer_provider: TracerProvider, failed: Failed) -> Any:
-    """Trace tasks; the instrumentor that does, or None where the stock one is in."""
+def instrument(tracer_provider: TracerProvider | None, failed: Failed) -> Any:
+    """Trace tasks, in the place of the stock instrumentor; ours.
+
+    None where that one stays: it has been given a tracer provider of its own, or makes links.
+    """
+    ours = CeleryInstrumentor()
     if is_in(_Stock):
-        return None
-    found = CeleryInstrumentor()
-    found.instrument(tracer_provider=tracer_provider, failed=failed)
-    return found
+        theirs = _Stock()
+        if goes_elsewhere(theirs._tracer, tracer_provider) or theirs._use_span_links:
+            return None
+        theirs.uninstrument()
+    ours.instrument(tracer_provider=tracer_provider, failed=failed)
+    stand_in(_Stock, ours)
+    return ours
 
 
 def _guarded(receive: Callable[..., None]) -> Callable[..., None]:
@@ -53,18 +61,16 @@ def _guarded(receive: Callable[..., None]) -> Callable[..., None]:
     @wraps(receive)
     def receiver(self: Any, *args: object, **named: Any) -> None:
         try:
-            if not is_in(_Stock):  # it may come later, in the processes of a pool
-                receive(self, **named)
+            receive(self, **named)
         except Exception as error:  # noqa: BLE001
             self._failed(where, error)
 
     return receiver
 
 
-class CeleryInstrumentor(_Stock):  # type: ignore[misc]
+class CeleryInstrumentor(InPlace, _Stock):  # type: ignore[misc]
     """The stock instrumentor's place, and its receivers by our own; what fails in them loses a span, never a task."""
 
-    _instance = None  # inherited, it would be the stock one
     _failed: Failed
 
     def _instrument(self, *, failed: Failed, **kwargs: Any) -> None:
@@ -88,8 +94,6 @@ class CeleryInstrumentor(_Stock):  # type: ignore[misc]
 
     def _begin(self, name: object) -> _Entered | None:
         try:
-            if is_in(_Stock):
-                return None
             span = self._tracer.start_span(f"{stock._TASK_APPLY_ASYNC}/{name}", kind=SpanKind.PRODUCER)
             return span, attach(set_value(_SENDING, span, set_span_in_context(span)))
         except Exception as error:  # noqa: BLE001

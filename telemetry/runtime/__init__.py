@@ -144,6 +144,10 @@ class Runtime:
             get_middleware=conf.get_middleware,
             set_middleware=conf.set_middleware,
             failed=self.guard.failed,
+            request_hook=self.config.request_hook,
+            response_hook=self.config.response_hook,
+            sqlcommenter=self.config.sqlcommenter,
+            middleware_position=self.config.middleware_position,
         )
 
     def publish(self) -> None:

@@ -12,7 +12,7 @@ from opentelemetry.instrumentation import psycopg as stock
 from opentelemetry.trace import TracerProvider
 from wrapt import wrap_function_wrapper
 
-from telemetry.instrumentation._stock import is_in
+from telemetry.instrumentation._in_place import InPlace
 from telemetry.instrumentation.drivers._cursors import (
     Traced,
     at_once,
@@ -38,18 +38,14 @@ _INSTRUMENTED = "_is_instrumented_by_opentelemetry"
 _Stock: Any = stock.PsycopgInstrumentor
 
 
-class PsycopgInstrumentor(_Stock):  # type: ignore[misc]
+class PsycopgInstrumentor(InPlace, _Stock):  # type: ignore[misc]
     """The stock instrumentor's place and words, our cursors."""
-
-    _instance = None  # inherited, it would be the stock one
 
     def _instrument(self, **kwargs: Any) -> None:
         put = _putter(**kwargs)
 
         def connect(call: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
             made = call(*args, **kwargs)
-            if is_in(_Stock):
-                return made
             return put_later(made) if isawaitable(made) else put(made)
 
         async def put_later(made: Any) -> Any:

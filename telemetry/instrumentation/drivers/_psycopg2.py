@@ -10,7 +10,7 @@ from opentelemetry.instrumentation import psycopg2 as stock
 from opentelemetry.trace import TracerProvider
 from wrapt import wrap_function_wrapper
 
-from telemetry.instrumentation._stock import is_in
+from telemetry.instrumentation._in_place import InPlace
 from telemetry.instrumentation.drivers._cursors import Traced, at_once, copied
 from telemetry.instrumentation.drivers._tracing import Failed, Options, Tracing, log_once
 
@@ -26,18 +26,15 @@ _METHODS = {
 _Stock: Any = stock.Psycopg2Instrumentor
 
 
-class Psycopg2Instrumentor(_Stock):  # type: ignore[misc]
+class Psycopg2Instrumentor(InPlace, _Stock):  # type: ignore[misc]
     """The stock instrumentor's place and words, our cursors; as there, a class given to `cursor()` has no spans."""
-
-    _instance = None  # inherited, it would be the stock one
 
     def _instrument(self, **kwargs: Any) -> None:
         traced = _traced(**kwargs)
 
         def connect(call: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
             connection = call(*args, **kwargs)
-            if not is_in(_Stock):
-                connection.cursor_factory = traced(_factory(connection))
+            connection.cursor_factory = traced(_factory(connection))
             return connection
 
         wrap_function_wrapper(psycopg2, "connect", connect)

@@ -15,7 +15,7 @@ from opentelemetry.instrumentation import sqlite3 as stock
 from opentelemetry.trace import TracerProvider
 from wrapt import wrap_function_wrapper
 
-from telemetry.instrumentation._stock import is_in
+from telemetry.instrumentation._in_place import InPlace
 from telemetry.instrumentation.drivers._cursors import Traced, at_once
 from telemetry.instrumentation.drivers._tracing import Failed, Options, Tracing, log_once
 
@@ -25,10 +25,8 @@ _FACTORY = 5
 _Stock: Any = stock.SQLite3Instrumentor
 
 
-class SQLite3Instrumentor(_Stock):  # type: ignore[misc]
+class SQLite3Instrumentor(InPlace, _Stock):  # type: ignore[misc]
     """The stock instrumentor's place and words, our cursors, and connections of a real subclass."""
-
-    _instance = None  # inherited, it would be the stock one
 
     def _instrument(self, **kwargs: Any) -> None:
         traced = _traced(**kwargs)
@@ -36,7 +34,7 @@ class SQLite3Instrumentor(_Stock):  # type: ignore[misc]
 
         def connect(call: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
             given = args[_FACTORY] if len(args) > _FACTORY else kwargs.get("factory", sqlite3.Connection)
-            if is_in(_Stock) or not isinstance(given, type):
+            if not isinstance(given, type):
                 return call(*args, **kwargs)
             if len(args) > _FACTORY:
                 args = (*args[:_FACTORY], connection_class(given), *args[_FACTORY + 1 :])

@@ -186,6 +186,8 @@ class Tracing:
             if self._options.enable_attribute_commenter and isinstance(args[0], str):
                 _, slash, comment = args[0].rpartition("/*")
                 shown: dict[str, Any] = {}
+                # A driver halves the signs of percent, whose doubles hide what is private.
+                comment = privacy.masked(comment.replace("%%", "%"))
                 self._show(shown, privacy.sanitized(args[0], self._system) + slash + comment)
                 span.set_attributes(shown)
         return args

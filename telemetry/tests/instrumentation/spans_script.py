@@ -29,6 +29,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Span
 
 from telemetry.instrumentation import spans
 
@@ -121,19 +122,54 @@ def set_middleware(value: Any) -> None:
 MIDDLEWARE: dict[str, Any] = {"get_middleware": lambda: settings.MIDDLEWARE, "set_middleware": set_middleware}
 
 
-def install(provider: TracerProvider | None = tracer_provider, disabled: str = "", excluded: str | None = None) -> None:
+def install(
+    provider: TracerProvider | None = tracer_provider, disabled: str = "", excluded: str | None = None, **more: Any
+) -> None:
     spans.install(
         provider,
         disabled=frozenset(disabled.split()),
         excluded_urls=excluded,
         failed=lambda where, error: failures.append(f"{where}: {error!r}"),
         **MIDDLEWARE,
+        **more,
     )
 
 
 def stock() -> None:
     DjangoInstrumentor().instrument(tracer_provider=tracer_provider)
     SQLite3Instrumentor().instrument(tracer_provider=tracer_provider)
+
+
+def elsewhere() -> None:
+    """The stock ones with a tracer provider of their own, whose spans nobody sees here."""
+    own = TracerProvider(shutdown_on_exit=False)
+    DjangoInstrumentor().instrument(tracer_provider=own)
+    SQLite3Instrumentor().instrument(tracer_provider=own)
+
+
+def note_request(span: Span, request: HttpRequest) -> None:
+    span.set_attribute("hooked.path", request.path)
+
+
+def note_response(span: Span, request: HttpRequest, response: HttpResponse) -> None:
+    span.set_attribute("hooked.status", response.status_code)
+
+
+def refuse(*_: object) -> None:
+    raise RuntimeError("a hook")
+
+
+HOOKS: dict[str, Any] = {"request_hook": note_request, "response_hook": note_response}
+REFUSING: dict[str, Any] = {"request_hook": refuse, "response_hook": refuse}
+
+
+def common() -> None:
+    """Two middlewares of the project's around what is there."""
+    settings.MIDDLEWARE = [
+        "django.middleware.common.CommonMiddleware",
+        *settings.MIDDLEWARE,
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ]
 
 
 def crippled() -> None:
@@ -158,6 +194,19 @@ def crippled_at_the_end() -> None:
 SETUPS = {
     "ours": install,
     "stock": stock,
+    "stock-with-hooks": lambda: DjangoInstrumentor().instrument(
+        tracer_provider=tracer_provider, excluded_urls="health", **HOOKS
+    ),
+    "called-with-hooks": lambda: DjangoInstrumentor().instrument(**HOOKS),
+    "called-with-comments": lambda: DjangoInstrumentor().instrument(is_sql_commentor_enabled=True),
+    "called-off": lambda: DjangoInstrumentor().uninstrument(),
+    "elsewhere": elsewhere,
+    "global": lambda: trace.set_tracer_provider(tracer_provider),
+    "hooks": lambda: install(**HOOKS),
+    "refusing-hooks": lambda: install(**REFUSING),
+    "common": common,
+    "second": lambda: install(middleware_position=1),
+    "beyond": lambda: install(middleware_position=7),
     "none": lambda: install(None),
     "excluding": lambda: install(excluded="health,nothing"),
     "no-django": lambda: install(disabled="django"),
@@ -191,6 +240,7 @@ def main(server: str, *setups: str) -> None:
             **answers,
             "spans": [show(span) for span in exporter.get_finished_spans()],
             "middleware": settings.MIDDLEWARE,
+            "left": spans.left(settings.MIDDLEWARE),
             "failures": failures,
             "left_active": trace.get_current_span().get_span_context().is_valid,
             "metrics": measured(),

@@ -240,12 +240,6 @@ class TestInstrumentor:
         assert not instrumentor.is_instrumented_by_opentelemetry
         assert connect is sqlite3.connect
 
-    def test_leaves_new_connections_to_the_stock_one(self, traces: Traces) -> None:
-        with instrumented(Stock(), Traces()) as stock:
-            sqlite3.connect(":memory:").cursor().execute("SELECT 1")
-            assert drivers.instrumentor("sqlite3") is None
-        assert (["SELECT"], []) == (stock.names, traces.names)
-
 
 class TestFailure:
     def test_loses_the_span_and_no_query(self) -> None:

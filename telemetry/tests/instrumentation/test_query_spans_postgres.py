@@ -11,18 +11,21 @@ from typing import Any
 import psycopg
 import pytest
 from opentelemetry import trace
+from opentelemetry.context import attach, detach, set_value
 from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
 from opentelemetry.instrumentation.psycopg2 import Psycopg2Instrumentor
 from psycopg import sql
 
 from telemetry.instrumentation import drivers
+from telemetry.instrumentation._in_place import step_aside
+from telemetry.instrumentation.drivers._tracing import log_once
 from telemetry.tests.instrumentation.query_spans import BOTH, STABLE, Traces, as_meant, both, conventions, instrumented
 from telemetry.tests.postgres.server import Postgres, Unavailable, postgres
 
 psycopg2: Any = importlib.import_module("psycopg2")
 sql2: Any = importlib.import_module("psycopg2.sql")
 extras: Any = importlib.import_module("psycopg2.extras")
-STOCK = {"psycopg": PsycopgInstrumentor, "psycopg2": Psycopg2Instrumentor}
+STOCK: dict[str, Any] = {"psycopg": PsycopgInstrumentor, "psycopg2": Psycopg2Instrumentor}
 OPT_INS = pytest.mark.parametrize("opt_in", [STABLE, BOTH])
 
 
@@ -247,6 +250,47 @@ class TestCommenter:
             (span,) = traces.spans
             assert f"{span.context.trace_id:032x}-{span.context.span_id:016x}" in executed
             assert told == ("traceparent" in str((span.attributes or {})["db.query.text"]))
+
+    def test_what_it_adds_to_the_attribute_is_masked(self, driver: Any, dsn: str) -> None:
+        tags = {"user": "jane.roe@example.com", "page": "claims"}
+        token = attach(set_value("SQLCOMMENTER_ORM_TAGS_AND_VALUES", tags))
+        try:
+            with instrumented(ours(driver), Traces(), enable_commenter=True, enable_attribute_commenter=True) as traces:
+                connection = driver.connect(dsn)
+                connection.cursor().execute("SELECT 1")
+                connection.close()
+        finally:
+            detach(token)
+        told = str((traces.spans[0].attributes or {})["db.query.text"])
+        assert "page='claims'" in told
+        assert "jane" not in told
+
+    def test_is_taken_over_from_stock_with_its_options(self, driver: Any, dsn: str) -> None:
+        stock, traces = STOCK[driver.__name__], Traces()
+        settings = {"enable_commenter": True, "commenter_options": {"driver_paramstyle": False}}
+        given: dict[str, Any] = {"enable_commenter": True, "commenter_options": {"db_driver": False}}
+        for options in (given, {}):
+            stock().instrument(**options)
+            mine: Any = drivers.install(driver.__name__, traces.provider, log_once, settings)
+            assert mine is stock() is not None
+            connection = driver.connect(dsn)
+            cursor = connection.cursor()
+            cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+            ((executed,),) = cursor.fetchall()
+            connection.close()
+            mine.uninstrument()
+            step_aside(mine)
+            left_out = "db_driver" if options else "driver_paramstyle"
+            told = {name for name in ("db_driver", "driver_paramstyle", "traceparent") if f"{name}=" in executed}
+            assert {"db_driver", "driver_paramstyle", "traceparent"} - {left_out} == told
+        assert ["SELECT", "SELECT"] == traces.names
+        assert mine is not stock()
+
+    def test_stays_with_stock_that_has_a_provider_of_its_own(self, driver: Any) -> None:
+        stock = STOCK[driver.__name__]
+        with instrumented(stock(), Traces()):
+            assert drivers.install(driver.__name__, Traces().provider, log_once, {}) is None
+            assert drivers.stock_is_in(driver.__name__)
 
     def test_parameters_are_told_where_that_is_asked_for(self, driver: Any, dsn: str) -> None:
         with instrumented(ours(driver), Traces(), capture_parameters=True) as traces:

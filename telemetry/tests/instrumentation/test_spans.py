@@ -210,21 +210,6 @@ class TestInstall:
         assert ["work"] == [span["name"] for span in run("wsgi", "no-anything")["spans"]]
 
 
-class TestBesideStock:
-    @pytest.mark.parametrize("order", [("stock", "ours"), ("ours", "stock"), ("ours", "stock", "ours")])
-    def test_each_request_and_query_has_one_span(self, order: tuple[str, ...]) -> None:
-        def shown(found: dict[str, Any]) -> list[tuple[str, str]]:
-            return [(span["name"], span["kind"]) for span in found["spans"]]
-
-        assert shown(run("wsgi", "stock")) == shown(run("wsgi", *order))
-
-    def test_its_metrics_that_are_ours_too_are_off(self) -> None:
-        ours_too = {"http.server.active_requests", "http.server.request.duration"}
-        opt_in = "http"
-        assert ours_too <= set(run("wsgi", "stock", opt_in=opt_in)["metrics"])
-        assert ours_too.isdisjoint(run("wsgi", "stock", "ours", opt_in=opt_in)["metrics"])
-
-
 class TestFailure:
     @SERVERS
     def test_at_the_beginning_loses_the_span_and_no_request(self, server: str) -> None:
@@ -282,14 +267,18 @@ class Settings:
 class TestMiddlewareSetting:
     ONLY_DJANGO = "sqlite3 psycopg psycopg2 celery requests urllib3 httpx"
 
+    @pytest.fixture(autouse=True)
+    def out_again(self) -> Iterator[None]:
+        yield
+        settings = Settings([])
+        spans.uninstall(get_middleware=settings.get, set_middleware=settings.set)
+
     @pytest.mark.parametrize(
         ("given", "wanted"),
         [
             ([], [spans.OURS]),
             (["a", "b"], [spans.OURS, "a", "b"]),
             ([spans.BEFORE, "a", "after"], [spans.BEFORE, spans.OURS, "a", "after"]),
-            ([spans.STOCK, spans.BEFORE, "after"], [spans.BEFORE, spans.STOCK, "after"]),
-            ([spans.STOCK, spans.BEFORE, spans.OURS, "after"], [spans.BEFORE, spans.STOCK, "after"]),
         ],
     )
     def test_holds_one_span_middleware_behind_our_first(self, given: list[str], wanted: list[str]) -> None:

@@ -260,26 +260,38 @@ class TestPrivacy:
 
 
 class TestStock:
-    def test_it_is_left_to_it_where_it_is_in(self) -> None:
+    def test_ours_takes_its_place(self) -> None:
+        ours = Tracing()
+        Stock().instrument(tracer_provider=ours.provider)
+        with ours:
+            run(does)
+            assert isinstance(Stock(), task_spans_celery.CeleryInstrumentor)
+        assert ["run/shop.does"] == ours.names()
+        assert not Stock().is_instrumented_by_opentelemetry
+
+    @pytest.mark.parametrize("links", [False, True], ids=["a provider of its own", "links"])
+    def test_it_stays_where_it_does_what_ours_cannot(self, links: bool) -> None:
         stock, theirs = Stock(), Tracing()
-        stock.instrument(tracer_provider=theirs.provider)
+        ours = theirs if links else Tracing()
+        stock.instrument(tracer_provider=theirs.provider, use_span_links=links)
         try:
-            with Tracing() as ours:
+            with ours:
                 run(does)
+                assert task_spans.stays
         finally:
             stock.uninstrument()
-        assert ([], ["run/shop.does"]) == (ours.spans(), theirs.names())
+        assert ["run/shop.does"] == theirs.names()
+        assert not isinstance(Stock(), task_spans_celery.CeleryInstrumentor)
 
-    def test_it_may_come_later(self) -> None:
-        stock, theirs = Stock(), Tracing()
+    def test_who_asks_for_it_later_is_given_ours(self) -> None:
+        theirs = Tracing()
         with Tracing() as ours:
-            stock.instrument(tracer_provider=theirs.provider)
-            try:
-                run(does)
-                does.delay()
-            finally:
-                stock.uninstrument()
-        assert ([], ["run/shop.does", "apply_async/shop.does"]) == (ours.spans(), theirs.names())
+            Stock().instrument()
+            run(does)
+            Stock().instrument(tracer_provider=theirs.provider)
+            run(does)
+            does.delay()
+        assert (["run/shop.does"], ["run/shop.does", "apply_async/shop.does"]) == (ours.names(), theirs.names())
 
     def test_what_it_tells_of_a_retry_does_not_leave(self, sent: list[dict[str, Any]]) -> None:
         stock, theirs, gone = Stock(), Tracing(), InMemorySpanExporter()
