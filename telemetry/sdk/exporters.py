@@ -1,11 +1,11 @@
-"""Which exporters the standard OTEL_* variables ask for; everything else of them the exporters read themselves.
+"""Which exporters the standard OTEL_* variables ask for; nearly everything else of them the exporters read themselves.
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#exporter-selection
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,11 +14,13 @@ from typing import Any
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 
 from telemetry.errors import ConfigurationError
+from telemetry.sdk._private import prepare_grpc
 
 _OTLP_PACKAGES = {
     "grpc": "opentelemetry.exporter.otlp.proto.grpc",
     "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
 }
+_GRPC_COMPRESSIONS = {"none": "NoCompression", "gzip": "Gzip"}
 
 
 class Signal(StrEnum):
@@ -29,6 +31,10 @@ class Signal(StrEnum):
 
 
 _WORDS = {Signal.TRACES: ("otlp", "console", "none"), Signal.METRICS: ("otlp", "console", "none", "prometheus")}
+_CLASSES = {
+    Signal.TRACES: ("trace_exporter", "OTLPSpanExporter"),
+    Signal.METRICS: ("metric_exporter", "OTLPMetricExporter"),
+}
 _THINGS = {Signal.TRACES: "spans", Signal.METRICS: "metrics"}
 
 
@@ -56,15 +62,15 @@ def wanted(signal: Signal, environ: Mapping[str, str]) -> list[str]:
     return [] if "none" in names else [name for name in dict.fromkeys(names) if name != "prometheus"]
 
 
-def otlp_package(signal: Signal, environ: Mapping[str, str]) -> str:
-    """The installed package whose exporters speak the protocol that is asked for; gRPC by default, as in the SDK.
+def otlp_exporter(signal: Signal, environ: Mapping[str, str], **options: Any) -> Callable[[], Any]:
+    """What makes an exporter of the protocol that is asked for, with these options; gRPC by default, as in the SDK.
+
+    What it needs is imported when it is called: gRPC is large.
 
     Raises:
-        ConfigurationError: the protocol is not valid, or its package is not installed.
+        ConfigurationError: the protocol or gRPC's compression is not valid, or a package is not installed.
     """
-    variable = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"
-    if not environ.get(variable, "").strip():
-        variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
+    variable = _variable(signal, "PROTOCOL", environ)
     protocol = environ.get(variable, "").strip() or "grpc"
     package = _OTLP_PACKAGES.get(protocol)
     if package is None:
@@ -74,12 +80,33 @@ def otlp_package(signal: Signal, environ: Mapping[str, str]) -> str:
             f"{variable}: {_THINGS[signal]} are to go out by {protocol}, but {package} is not installed; "
             "install the extra 'otlp'"
         )
-    return package
+    compression = ""
+    if protocol == "grpc":
+        prepare_grpc()
+        compression = _grpc_compression(signal, environ)
+
+    def make() -> Any:
+        if compression:
+            options["compression"] = import_module("grpc").Compression[compression]
+        module, name = _CLASSES[signal]
+        return getattr(import_module(f"{package}.{module}"), name)(**options)
+
+    return make
 
 
-def load(package: str, module: str, name: str) -> Any:
-    """A class of an OTLP package, imported when it is needed: gRPC is large."""
-    return getattr(import_module(f"{package}.{module}"), name)
+def _grpc_compression(signal: Signal, environ: Mapping[str, str]) -> str:
+    """Its name in `grpc.Compression`: the exporter itself would refuse `none`, which the specification has."""
+    variable = _variable(signal, "COMPRESSION", environ)
+    given = environ.get(variable, "").strip().lower() or "none"
+    if given not in _GRPC_COMPRESSIONS:
+        raise ConfigurationError(f"{variable}: {given!r} is not valid; give {' or '.join(_GRPC_COMPRESSIONS)}")
+    return _GRPC_COMPRESSIONS[given]
+
+
+def _variable(signal: Signal, what: str, environ: Mapping[str, str]) -> str:
+    """The variable of this signal where it is set, else that of all."""
+    own = f"OTEL_EXPORTER_OTLP_{signal}_{what}"
+    return own if environ.get(own, "").strip() else f"OTEL_EXPORTER_OTLP_{what}"
 
 
 def _installed(package: str) -> bool:

@@ -40,7 +40,7 @@ from telemetry.sdk._private import exporter_of
 from telemetry.sdk.consumer import StoreConsumer
 from telemetry.sdk.conventions import Conventional
 from telemetry.sdk.election import Election
-from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
+from telemetry.sdk.exporters import Signal, otlp_exporter, wanted
 from telemetry.sdk.provider import consumer_of
 from telemetry.store.base import Store
 
@@ -250,12 +250,7 @@ class _Target:
 def _target(name: str, provider: MeterProvider, consumer: StoreConsumer, environ: Mapping[str, str]) -> _Target:
     if name == "console":
         return _Target(name, ConsoleMetricExporter, provider, consumer, {}, {})
-    package = otlp_package(Signal.METRICS, environ)
-
-    def exporter() -> MetricExporter:
-        made: MetricExporter = load(package, "metric_exporter", "OTLPMetricExporter")(max_export_batch_size=_POINTS)
-        return made
-
+    exporter = otlp_exporter(Signal.METRICS, environ, max_export_batch_size=_POINTS)
     return _Target(name, exporter, provider, consumer, _temporality(environ), _aggregation(environ))
 
 

@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from telemetry.catalogue.export import FAILED, LOST, SPANS
 from telemetry.sdk import ending
 from telemetry.sdk._fork import ForkLock
-from telemetry.sdk._private import end_batches, make_room, prepare_grpc, spans_waiting
-from telemetry.sdk.exporters import Signal, load, otlp_package, wanted
+from telemetry.sdk._private import end_batches, make_room, spans_waiting
+from telemetry.sdk.exporters import Signal, otlp_exporter, wanted
 from telemetry.store.base import Store
 
 _logger = logging.getLogger("telemetry")
@@ -213,12 +213,4 @@ class _CountingExporter(SpanExporter):
 def _factory(name: str, environ: Mapping[str, str]) -> Callable[[], SpanExporter]:
     if name == "console":
         return ConsoleSpanExporter
-    package = otlp_package(Signal.TRACES, environ)
-    if package.endswith("grpc"):
-        prepare_grpc()
-
-    def exporter() -> SpanExporter:
-        made: SpanExporter = load(package, "trace_exporter", "OTLPSpanExporter")()
-        return made
-
-    return exporter
+    return otlp_exporter(Signal.TRACES, environ)

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 from enum import StrEnum
 
 _MIDST = 400
@@ -41,6 +42,8 @@ class Relay:
         self.port = 0
         self.connections = 0
         """How many connections were accepted so far."""
+        self.received = 0
+        """How many bytes came from clients so far."""
         self.turn(Path.OPEN)
 
     def turn(self, path: Path) -> None:
@@ -101,7 +104,8 @@ class Relay:
                 return
             if self._keep(server, path):
                 self._begin(_pump, server, client)
-                _pump(client, server, _MIDST if path is Path.CLOSING else None)
+                for data in _pumped(client, server, _MIDST if path is Path.CLOSING else None):
+                    self.received += len(data)
 
     def _keep(self, connection: socket.socket, path: Path) -> bool:
         with self._lock:
@@ -112,11 +116,17 @@ class Relay:
         return False
 
 
-def _pump(source: socket.socket, target: socket.socket, most: int | None = None) -> None:
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    for _ in _pumped(source, target):
+        pass
+
+
+def _pumped(source: socket.socket, target: socket.socket, most: int | None = None) -> Iterator[bytes]:
     """Pass bytes on until there are no more, or so many have gone through."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536 if most is None else most):
             target.sendall(data)
+            yield data
             if most is not None:
                 most -= len(data)
     for each in (source, target):

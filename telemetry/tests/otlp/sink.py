@@ -23,6 +23,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
 from telemetry.tests.otlp.relay import Path, Relay
+from telemetry.tests.otlp.tls import Authority
 
 PROTOCOLS = ("grpc", "http/protobuf")
 
@@ -98,17 +99,19 @@ class Sink:
     """A receiver on a port of 127.0.0.1; `environment` has the variables that send an application's data here.
 
     `unavailable` has it answer 503 (gRPC: UNAVAILABLE) and keep nothing; `delay` seconds pass before each
-    answer. `path` below the answers is the relay's: away, hanging, cut.
+    answer. `path` below the answers is the relay's: away, hanging, cut. With an `authority` it speaks TLS only,
+    and asks for a client's certificate.
     """
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, protocol: str, authority: Authority | None = None) -> None:
         self.protocol = protocol
+        self._authority = authority
         self.unavailable = False
         self.delay = 0.0
         self.refused = 0
         """How many exports were answered with 503."""
         self.compressions: set[str] = set()
-        self.headers: list[dict[str, str]] = []
+        self.headers: dict[str, list[dict[str, str]]] = {"traces": [], "metrics": []}
         self._lock = threading.Lock()
         self._spans: list[Span] = []
         self._points: list[Point] = []
@@ -118,7 +121,7 @@ class Sink:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._relay.port}"
+        return f"http{'s' if self._authority else ''}://127.0.0.1:{self._relay.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -136,6 +139,11 @@ class Sink:
     def connections(self) -> int:
         """How many connections were accepted so far."""
         return self._relay.connections
+
+    @property
+    def received(self) -> int:
+        """How many bytes came in so far, whatever they were."""
+        return self._relay.received
 
     def turn(self, path: Path) -> None:
         """Treat connections this way from now on; those that are open are reset."""
@@ -215,10 +223,10 @@ class Sink:
     def _serve_grpc(self) -> tuple[int, Callable[[], None]]:
         sink = self
 
-        def export(keep: Callable[[Any], None], answer: type) -> Callable[..., Any]:
+        def export(signal: str, keep: Callable[[Any], None], answer: type) -> Callable[..., Any]:
             def Export(self: object, request: Any, context: grpc.ServicerContext) -> Any:
                 metadata = {key: str(value) for key, value in context.invocation_metadata()}
-                sink.headers.append(metadata)
+                sink.headers[signal].append(metadata)
                 if not sink._admit():
                     context.abort(grpc.StatusCode.UNAVAILABLE, "as the test wants it")
                 keep(request)
@@ -229,18 +237,22 @@ class Sink:
         traces = type(
             "Traces",
             (trace_service_pb2_grpc.TraceServiceServicer,),
-            {"Export": export(self._keep_spans, trace_service_pb2.ExportTraceServiceResponse)},
+            {"Export": export("traces", self._keep_spans, trace_service_pb2.ExportTraceServiceResponse)},
         )
         metrics = type(
             "Metrics",
             (metrics_service_pb2_grpc.MetricsServiceServicer,),
-            {"Export": export(self._keep_metrics, metrics_service_pb2.ExportMetricsServiceResponse)},
+            {"Export": export("metrics", self._keep_metrics, metrics_service_pb2.ExportMetricsServiceResponse)},
         )
         pool = ThreadPoolExecutor(8)
         server = grpc.server(pool)
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(traces(), server)  # type: ignore[no-untyped-call]
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(metrics(), server)  # type: ignore[no-untyped-call]
-        port = server.add_insecure_port("127.0.0.1:0")
+        anywhere = "127.0.0.1:0"
+        if self._authority is None:
+            port = server.add_insecure_port(anywhere)
+        else:
+            port = server.add_secure_port(anywhere, self._authority.credentials())
         server.start()
 
         def stop() -> None:
@@ -263,7 +275,8 @@ class Sink:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 encoding = self.headers.get("Content-Encoding", "")
                 sink.compressions.add(encoding)
-                sink.headers.append({name.lower(): value for name, value in self.headers.items()})
+                signal = self.path.removeprefix("/v1/")
+                sink.headers[signal].append({name.lower(): value for name, value in self.headers.items()})
                 if not sink._admit():
                     self._answer(503)
                     return
@@ -285,6 +298,11 @@ class Sink:
                 """A connection that was cut is what the test wants."""
 
         server = Server(("127.0.0.1", 0), Handler)
+        if self._authority is not None:
+            # the handshake is the connection's thread's: one that fails must not stop the others
+            server.socket = self._authority.context().wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
 
@@ -339,9 +357,9 @@ def _plain(value: AnyValue) -> Any:
 
 
 @contextlib.contextmanager
-def receiving(protocol: str) -> Iterator[Sink]:
+def receiving(protocol: str, authority: Authority | None = None) -> Iterator[Sink]:
     """A sink for the block."""
-    sink = Sink(protocol)
+    sink = Sink(protocol, authority)
     try:
         yield sink
     finally:

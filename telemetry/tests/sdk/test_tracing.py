@@ -109,6 +109,10 @@ class TestBuildTracerProvider:
                 {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
                 "OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' is not valid; give grpc or http/protobuf",
             ),
+            (
+                {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "snappy"},
+                "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: 'snappy' is not valid; give none or gzip",
+            ),
         ],
     )
     def test_a_wrong_value_is_refused(self, environ: dict[str, str], message: str) -> None:
@@ -210,7 +214,6 @@ print(json.dumps([json.loads(os.read(read, 10000)), [exporter.names for exporter
         )
         assert json.loads(ran.stdout) == [[["child"]], [["parent, not flushed"]]]
 
-
     def test_a_span_that_runs_at_a_fork_is_exported_once_and_by_the_parent(self) -> None:
         """The child unwinds as the parent does, and so does a child of its own; each has a span that was backdated."""
         script = """
@@ -305,7 +308,7 @@ class TestLosses:
         provider.shutdown()
 
     def test_an_exporter_that_cannot_be_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "as the test wants it")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "as the test wants it")
         (processor,) = processors(build_tracer_provider({"OTEL_TRACES_EXPORTER": "otlp"}))
         store, provider = self._end_spans(processor._exporter, 3)
         provider.shutdown()
