@@ -14,11 +14,13 @@ It needs neither Django nor an SDK: Django configures logging before any app is 
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,23 +29,28 @@ from uuid import UUID
 
 from opentelemetry.trace import get_current_span
 
-from telemetry.instrumentation import privacy
+from telemetry.instrumentation import privacy, task_records
+from telemetry.instrumentation.served import span_of
 
 __all__ = ["JsonFormatter", "TraceFilter"]
 
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OURS = frozenset({"trace_id", "span_id", "service"})
-_STATEMENTS = "django.db.backends"
+_STATEMENTS = "django.db.backends."
 _DEEPEST = 5
+_CAUSES = 5
+_SHORTEST = 4
+"""Characters of an exception's message that is looked for in texts; a shorter one is found in too many."""
 _TEXTS = (date, time, timedelta, Decimal, UUID)
 
 
 class TraceFilter(logging.Filter):
     """Gives every record `trace_id` (32 hex digits), `span_id` (16) and `service`; lets every record pass.
 
-    The ids are those of the span that is current where the record is made, sampled or not, and empty
-    strings outside of any. Where a `QueueHandler` takes records to another thread, the filter belongs on
-    that handler; a field that a record has already stays.
+    The ids are those of the span that is current where the record is made, sampled or not; behind a request,
+    where Django logs its answer, those of the request's span; and empty strings outside of any. Where a
+    `QueueHandler` takes records to another thread, the filter belongs on that handler; a field that a record has
+    already stays.
 
     `service` is by default what `OTEL_SERVICE_NAME`, or else `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, says.
     """
@@ -63,8 +70,9 @@ class JsonFormatter(logging.Formatter):
     `span_id`, `service`, what `extra` has given, and of an exception its type and stack.
 
     What `telemetry.instrumentation.privacy` takes for private is left out here too: values of private names, private
-    shapes in texts, exceptions' messages, statements' literals and parameters. Of objects in `extra` only
-    the type is told, and of a request its method and path.
+    shapes and URLs' parameters in texts, statements' literals and parameters, what Celery's tasks are given and
+    give, and exceptions' messages: those of exceptions that are given, and in texts of the one that is being handled.
+    Of objects in `extra` only the type is told, and of a request its method and path.
     """
 
     def __init__(self, *, service: str | None = None) -> None:
@@ -74,12 +82,12 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
         _add_fields(record, self._service)
-        fields = vars(record)
+        fields, texts = vars(record), _Texts(record)
         told: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": _message(record),
+            "message": texts.message(record),
             **{name: str(fields[name]) for name in ("trace_id", "span_id", "service")},
         }
         if record.exc_info and record.exc_info[1] is not None:
@@ -90,7 +98,7 @@ class JsonFormatter(logging.Formatter):
             told["stack"] = "\n".join(privacy.frames(record.stack_info))
         for name, value in fields.items():
             if name not in _USUAL and name not in _OURS:
-                told = _extra(record, name, value) | told
+                told = texts.given(record, name, value) | told
         return json.dumps(told)
 
 
@@ -106,45 +114,116 @@ def _service_name(environ: Mapping[str, str]) -> str:
 def _add_fields(record: logging.LogRecord, service: str) -> None:
     if "trace_id" not in record.__dict__:
         context = get_current_span().get_span_context()
+        if not context.is_valid and (span := span_of(record.__dict__.get("request"))) is not None:
+            context = span.get_span_context()
         record.trace_id = f"{context.trace_id:032x}" if context.is_valid else ""
         record.span_id = f"{context.span_id:016x}" if context.is_valid else ""
     record.__dict__.setdefault("span_id", "")
     record.__dict__.setdefault("service", service)
 
 
-def _message(record: logging.LogRecord) -> str:
-    if record.name == _STATEMENTS and "sql" in record.__dict__:
-        return privacy.sanitized(str(record.__dict__["sql"]))  # Django's own message quotes the parameters
+class _Texts:
+    """What may be shown of a record's texts; those that an application has made of an exception hold its message."""
+
+    def __init__(self, record: logging.LogRecord) -> None:
+        self._messages = list(_messages(record))
+
+    def message(self, record: logging.LogRecord) -> str:
+        """The record's message."""
+        if _is_of_statements(record):
+            # Django's own message quotes the parameters.
+            return privacy.sanitized(str(record.__dict__["sql"]) if "sql" in record.__dict__ else _formatted(record))
+        if task_records.is_of_celery(record) and (told := task_records.message_of(record)) is not None:
+            return privacy.masked(told)
+        return self._shown(_formatted(record))
+
+    def given(self, record: logging.LogRecord, name: str, value: Any) -> dict[str, Any]:
+        """What is told of a field that `extra` gave."""
+        if name in ("sql", "params") and _is_of_statements(record):
+            return {}
+        if name == "data" and task_records.is_of_celery(record):
+            told = task_records.data_of(record)
+            return {} if told is None else {name: {field: self._plain(each) for field, each in told.items()}}
+        if name == "request" and hasattr(value, "method") and hasattr(value, "path"):
+            return {"http.request.method": self._plain(value.method), "url.path": self._plain(value.path)}
+        return {name: privacy.REDACTED if privacy.is_private(name) else self._plain(value)}
+
+    def _shown(self, text: str) -> str:
+        for message, kind in self._messages:
+            text = text.replace(message, kind)
+        return privacy.prose(text)
+
+    def _plain(self, value: Any, depth: int = 0) -> Any:
+        if isinstance(value, str):
+            return self._shown(str(value))
+        if value is None or isinstance(value, (bool, int)):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else str(value)
+        if isinstance(value, _TEXTS):
+            return privacy.masked(str(value))
+        if depth < _DEEPEST:
+            if isinstance(value, Mapping):
+                return {
+                    self._shown(str(name)): privacy.REDACTED
+                    if privacy.is_private(str(name))
+                    else self._plain(inner, depth + 1)
+                    for name, inner in value.items()
+                }
+            if isinstance(value, (list, tuple, set, frozenset)):
+                return [self._plain(inner, depth + 1) for inner in value]
+        return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+class _Name(str):
+    """Stands for an exception, also where its `repr` is asked for."""
+
+    __slots__ = ()
+
+    __repr__ = str.__str__
+
+
+def _is_of_statements(record: logging.LogRecord) -> bool:
+    return f"{record.name}.".startswith(_STATEMENTS)
+
+
+def _messages(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
+    """What texts may quote of the exception that the record is about or that is being handled, and its type."""
+    for error in (record.exc_info and record.exc_info[1], sys.exc_info()[1]):
+        for _ in range(_CAUSES):
+            if error is None:
+                break
+            for tell in (repr, str):
+                try:
+                    text = tell(error)
+                except Exception:  # noqa: BLE001, S112 - what cannot be told is in no text
+                    continue
+                if len(text) >= _SHORTEST:
+                    yield text, privacy.brief(error)
+            error = error.__cause__ or error.__context__
+
+
+def _formatted(record: logging.LogRecord) -> str:
+    message, args = _without_exceptions(record.msg), _without_exceptions(record.args)
+    if message is not record.msg or args is not record.args:
+        record = copy.copy(record)
+        record.msg, record.args = message, args
     try:
-        message = record.getMessage()
+        return record.getMessage()
     except Exception:  # noqa: BLE001 - arguments that do not fit: the record is worth more than they are
-        message = str(record.msg)
-    return privacy.masked(message)
+        return str(record.msg)
 
 
-def _extra(record: logging.LogRecord, name: str, value: Any) -> dict[str, Any]:
-    if record.name == _STATEMENTS and name in ("sql", "params"):
-        return {}
-    if name == "request" and hasattr(value, "method") and hasattr(value, "path"):
-        return {"http.request.method": _plain(value.method), "url.path": _plain(value.path)}
-    return {name: privacy.REDACTED if privacy.is_private(name) else _plain(value)}
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    if isinstance(value, str):
-        return privacy.masked(str(value))
-    if value is None or isinstance(value, (bool, int)):
+def _without_exceptions(value: Any, depth: int = 0) -> Any:
+    """The value with the names of exceptions for them; itself where it holds none."""
+    if isinstance(value, BaseException):
+        return _Name(privacy.brief(value))
+    if depth == _DEEPEST:
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, _TEXTS):
-        return privacy.masked(str(value))
-    if depth < _DEEPEST:
-        if isinstance(value, Mapping):
-            return {
-                str(name): privacy.REDACTED if privacy.is_private(str(name)) else _plain(inner, depth + 1)
-                for name, inner in value.items()
-            }
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [_plain(inner, depth + 1) for inner in value]
-    return f"<{type(value).__module__}.{type(value).__qualname__}>"
+    if type(value) is dict:
+        inner: Any = {name: _without_exceptions(each, depth + 1) for name, each in value.items()}
+        return inner if any(inner[name] is not each for name, each in value.items()) else value
+    if type(value) in (list, tuple, set, frozenset):
+        inner = [_without_exceptions(each, depth + 1) for each in value]
+        return type(value)(inner) if any(a is not b for a, b in zip(inner, value, strict=True)) else value
+    return value

@@ -30,7 +30,7 @@ from telemetry.instrumentation._http_values import (
 from telemetry.instrumentation._stream import keep_in, on_end
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.request_queries import RequestQueries
-from telemetry.instrumentation.request_spans import span_of
+from telemetry.instrumentation.served import span_of
 from telemetry.instrumentation.underway import exemplar_of
 from telemetry.store import Store
 

@@ -28,6 +28,7 @@ from telemetry.instrumentation._statements import without_literals
 __all__ = [
     "REDACTED",
     "attributes",
+    "brief",
     "configure",
     "description",
     "frames",
@@ -191,6 +192,12 @@ def told(error: BaseException) -> dict[str, str]:
     if _rules.exception_messages:
         event["exception.message"] = _message(str(error))
     return event
+
+
+def brief(error: BaseException) -> str:
+    """An exception in a word, its type, and its message behind it where messages are allowed."""
+    kind = type_of(error)
+    return f"{kind}: {_message(str(error))}" if _rules.exception_messages else kind
 
 
 def _message(text: str) -> str:

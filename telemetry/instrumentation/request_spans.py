@@ -30,16 +30,10 @@ from telemetry.instrumentation._response_header import tell
 from telemetry.instrumentation._stock import is_in, set_response_status
 from telemetry.instrumentation._stream import keep_in, on_end
 from telemetry.instrumentation.request_queries import describe
+from telemetry.instrumentation.served import ATTRIBUTE
 from telemetry.instrumentation.underway import current
 
-_SERVED = "_telemetry_span"
 _response_propagator: Callable[[], Any] = get_global_response_propagator
-
-
-def span_of(request: HttpRequest) -> Span | None:
-    """The span of a request that this middleware serves."""
-    served: _Served | None = request.__dict__.get(_SERVED)
-    return None if served is None else served.span
 
 
 class _Served:
@@ -125,7 +119,7 @@ class SpanMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Keep the exception for the span."""
-        served: _Served | None = request.__dict__.get(_SERVED)
+        served: _Served | None = request.__dict__.get(ATTRIBUTE)
         if served is not None:
             served.exception = exception
 
@@ -146,7 +140,7 @@ class SpanMiddleware:
                         break
             span = self.tracer.start_span(name, parent, kind, RequestAttributes(request, self.rules))
             entered.append(context.attach(set_span_in_context(span, parent)))
-            served = request.__dict__[_SERVED] = _Served(span, name, entered)
+            served = request.__dict__[ATTRIBUTE] = _Served(span, name, entered)
             if self.request_hook is not None:
                 self._call("spans.request_hook", self.request_hook, span, request)
             return served

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span
 
-from telemetry.instrumentation import privacy
+from telemetry.instrumentation import privacy, served
 from telemetry.logging import JsonFormatter, TraceFilter
+from telemetry.tests.logged import shown
 
 NONE = ("", "")
 tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
@@ -59,15 +61,6 @@ logger = logging.getLogger("shop")
 
 def written(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
-
-
-def shown(**fields: Any) -> dict[str, Any]:
-    """A record with these fields, as JSON."""
-    record = logging.makeLogRecord({"name": "shop", "msg": "", "levelname": "INFO"} | fields)
-    line = JsonFormatter(service="shop").format(record)
-    assert "\n" not in line
-    found: dict[str, Any] = json.loads(line)
-    return found
 
 
 class TestTraceFilter:
@@ -182,9 +175,33 @@ class TestJsonFormatter:
 
     def test_survives_arguments_that_do_not_fit(self) -> None:
         assert "%d items" == shown(msg="%d items", args=("many",))["message"]
+        assert "%d of %s" == shown(msg="%d of %s", args=("many", ValueError("s3cret")))["message"]
 
     def test_extra_overwrites_nothing(self) -> None:
         assert "INFO" == shown(level="other")["level"]
+
+    def test_masks_the_names_of_fields_too(self) -> None:
+        found = shown(deep={"jane@example.org": [{"4111111111111111": 1, "password": "s3cret"}]})
+        assert {privacy.REDACTED: [{privacy.REDACTED: 1, "password": privacy.REDACTED}]} == found["deep"]
+
+    @pytest.mark.parametrize(
+        ("logger", "message", "shows"),
+        [
+            ("django.server", '"GET /x?token=s3cret HTTP/1.1" 200 12', f"/x?token={privacy.REDACTED} HTTP"),
+            (
+                "uvicorn.access",
+                '1.2.3.4:5 - "GET /x?q=s3cret&page=2 HTTP/1.1" 200',
+                f"q={privacy.REDACTED}&page=2 HTTP",
+            ),
+            ("gunicorn.access", '"GET /" "https://h/?q=s3cret"', f'"https://h/?q={privacy.REDACTED}"'),
+            ("shop", "could not fetch https://u:s3cret@h/x?token=s3cret", f"https://h/x?token={privacy.REDACTED}"),
+        ],
+    )
+    def test_shows_of_urls_what_is_harmless(self, logger: str, message: str, shows: str) -> None:
+        found = shown(name=logger, msg="%s", args=(message,), link=message)
+        assert shows in found["message"]
+        assert shows in found["link"]
+        assert "s3cret" not in repr(found)
 
     def test_tells_an_exceptions_type_and_stack_without_its_message(self, stream: io.StringIO) -> None:
         try:
@@ -208,9 +225,10 @@ class TestJsonFormatter:
         assert ("GET", f"/people/{privacy.REDACTED}/") == (found["http.request.method"], found["url.path"])
         assert "s3cret" not in repr(found)
 
-    def test_shows_of_djangos_statements_no_parameter(self) -> None:
+    @pytest.mark.parametrize("name", ["django.db.backends", "django.db.backends.schema"])
+    def test_shows_of_djangos_statements_no_parameter(self, name: str) -> None:
         found = shown(
-            name="django.db.backends",
+            name=name,
             msg="(%.3f) %s; args=%s; alias=%s",
             args=(0.1, "SELECT 's3cret'", ("s3cret",), "default"),
             sql="SELECT 's3cret'",
@@ -220,3 +238,87 @@ class TestJsonFormatter:
         )
         assert ("SELECT ?", "default", 0.1) == (found["message"], found["alias"], found["duration"])
         assert "s3cret" not in repr(found)
+        assert "SELECT ? -- " not in shown(name=name, msg="SELECT 's3cret' -- s3cret")["message"]
+        assert "s3cret" not in shown(name=name, msg="SELECT 's3cret' -- s3cret")["message"]
+
+    def test_leaves_other_loggers_texts_alone(self) -> None:
+        assert "SELECT 'a'" == shown(name="django.db.backendsish", msg="SELECT 'a'")["message"]
+
+
+class TestExceptions:
+    """Messages of exceptions are in no field, whoever puts them there, as far as that can be seen."""
+
+    @pytest.mark.parametrize(
+        ("message", "args", "shown_as"),
+        [
+            ("failed: %s", (ValueError("s3cret\nDETAIL: s3cret"),), "failed: ValueError"),
+            ("failed: %r", (ValueError("s3cret"),), "failed: ValueError"),
+            ("failed: %s", ([1, {"a": (ValueError("s3cret"),)}],), "failed: [1, {'a': (ValueError,)}]"),
+            ("failed: %(why)s of %(n)d", ({"why": ValueError("s3cret"), "n": 2},), "failed: ValueError of 2"),
+            (ValueError("s3cret"), (), "ValueError"),
+        ],
+    )
+    def test_as_arguments_or_as_the_message(
+        self, stream: io.StringIO, message: object, args: tuple[object, ...], shown_as: str
+    ) -> None:
+        logger.error(message, *args)
+        (found,) = written(stream)
+        assert shown_as == found["message"]
+        assert "s3cret" not in stream.getvalue()
+
+    def test_leave_the_record_to_other_handlers_as_it_was(self) -> None:
+        error = ValueError("s3cret")
+        record = logging.makeLogRecord({"msg": "failed: %s", "args": (error,)})
+        JsonFormatter().format(record)
+        assert (error,) == record.args
+        assert "failed: s3cret" == record.getMessage()
+
+    def test_in_texts_that_were_made_while_it_is_handled(self, stream: io.StringIO) -> None:
+        try:
+            try:
+                raise KeyError("s3cret of jane")
+            except KeyError as error:
+                raise ValueError("s3cret\nof roe") from error
+        except ValueError as error:
+            logger.warning(f"failed: {error}, {error.__cause__!r}", extra={"detail": str(error), "deep": [repr(error)]})
+            logger.exception(f"failed: {error}")
+            kept = error
+        logger.error(f"failed later: {kept}", exc_info=kept)
+        first, second, third = written(stream)
+        assert "failed: ValueError, KeyError" == first["message"]
+        assert ("ValueError", ["ValueError"]) == (first["detail"], first["deep"])
+        assert ("failed: ValueError", "failed later: ValueError") == (second["message"], third["message"])
+        assert "s3cret" not in stream.getvalue()
+
+    def test_are_shown_masked_where_that_is_allowed(self, stream: io.StringIO) -> None:
+        privacy.configure(exception_messages=True)
+        try:
+            logger.error("failed: %s", ValueError("no 's3cret' of jane@example.org"))
+        finally:
+            privacy.configure()
+        assert f"failed: ValueError: no ? of {privacy.REDACTED}" == written(stream)[0]["message"]
+
+    def test_are_told_of_those_that_cannot_be_told(self) -> None:
+        class Broken(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError
+
+            __repr__ = __str__
+
+        assert shown(msg="failed: %s", args=(Broken(),), exc_info=(Broken, Broken(), None))["message"].endswith(
+            "Broken"
+        )
+
+
+class TestRequests:
+    def test_has_the_ids_of_the_requests_span_behind_it(self, stream: io.StringIO) -> None:
+        """As Django logs an answer of 4xx: when all middleware has been left."""
+        request = RequestFactory().get("/")
+        with tracer.start_as_current_span("GET") as span:
+            request.__dict__[served.ATTRIBUTE] = SimpleNamespace(span=span)
+        logger.warning("Not Found: %s", "/", extra={"request": request})
+        logger.warning("no request of Django's", extra={"request": object()})
+        with tracer.start_as_current_span("other") as other:
+            logger.warning("a", extra={"request": request})
+        found = [(record["trace_id"], record["span_id"]) for record in written(stream)]
+        assert [ids(span), NONE, ids(other)] == found
