@@ -31,7 +31,7 @@ from opentelemetry import trace
 from telemetry import conf, runtime
 from telemetry.conf import Config
 from telemetry.errors import StoreUnavailable
-from telemetry.instrumentation.spans import DRIVERS
+from telemetry.instrumentation.spans import DRIVERS, left
 from telemetry.store import Store
 
 TAG = "telemetry"
@@ -73,7 +73,7 @@ W013 = Warning(
 def register_all() -> None:
     """Have `manage.py check` and the commands that check first run all of these."""
     always = (check_middleware, check_urls, check_store, check_drivers, check_environment, check_settings_module)
-    for check in (*always, check_predecessor):
+    for check in (*always, check_predecessor, check_privacy_of_spans):
         register(check, TAG)
     register(check_access, Tags.security, deploy=True)
 
@@ -216,6 +216,28 @@ def predecessor(
     ]
 
 
+def privacy_of_spans(uncleaned: Sequence[str], left: Sequence[str]) -> list[CheckMessage]:
+    """W014 for each processor (or provider) of spans that is given them uncleaned, W015 for each stock instrumentor."""
+    seen: list[CheckMessage] = [
+        Warning(
+            f"{name} sees spans as they are made: what others than telemetry tell in theirs leaves uncleaned.",
+            hint="Export by the SDK's BatchSpanProcessor or SimpleSpanProcessor; or silence this check where it does "
+            "not export, or cleans by itself.",
+            id="telemetry.W014",
+        )
+        for name in uncleaned
+    ]
+    return seen + [
+        Warning(
+            f"The spans of {name} are those of opentelemetry-instrumentation-{name}, not telemetry's.",
+            hint="It was given a tracer provider of its own, or was switched on though it is named in "
+            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: make that provider the global one, or leave the call out.",
+            id="telemetry.W015",
+        )
+        for name in left
+    ]
+
+
 def check_middleware(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The two middlewares, as `MIDDLEWARE` stands now."""
     return [] if runtime.get().store is None else middleware(conf.get_middleware())
@@ -258,6 +280,12 @@ def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def check_settings_module(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Whether the project's settings were read at all; to fire, it must be registered from outside the settings."""
     return [W011] if conf.emptied_by_instrumentation() else []
+
+
+def check_privacy_of_spans(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Who exports spans, and who makes them."""
+    found = runtime.get()
+    return [] if found.store is None else privacy_of_spans(found.uncleaned, left(conf.get_middleware()))
 
 
 def check_predecessor(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:

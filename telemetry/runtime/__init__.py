@@ -32,7 +32,7 @@ from telemetry.runtime._instruments import Instrumentations, extensions
 from telemetry.runtime._publisher import Publisher
 from telemetry.samples import FamilySamples, Reading
 from telemetry.sdk import ending
-from telemetry.sdk.cleaning import CleaningExporter
+from telemetry.sdk.cleaning import CleaningExporter, clean_exports
 from telemetry.sdk.consumer import Limits
 from telemetry.sdk.families import families
 from telemetry.sdk.install import install_meter_provider
@@ -72,6 +72,8 @@ class Runtime:
         self.store: Store | None = None
         self.http: HttpInstrumentation | None = None
         self.provider: MeterProvider | None = None
+        self.uncleaned: list[str] = []
+        """What sees spans as they are made, and may export them so."""
         self._renderer = Renderer()
         privacy.configure(
             names=config.private_names,
@@ -212,6 +214,8 @@ class Runtime:
     def _tracer_provider(self) -> trace.TracerProvider | None:
         current = trace.get_tracer_provider()
         if not isinstance(current, trace.ProxyTracerProvider):
+            if not isinstance(current, trace.NoOpTracerProvider):
+                clean_exports(current, self._cleaned, self._sees_all)
             return current
         try:
             provider = build_tracer_provider(store=self.store, clean=self._cleaned)
@@ -220,11 +224,20 @@ class Runtime:
             return None
         if provider is not None:
             trace.set_tracer_provider(provider)
+            clean_exports(provider, self._cleaned, self._sees_all)
             end_with_lifespan(ending.end, self.guard.failed)
         return provider
 
     def _cleaned(self, exporter: Any) -> Any:
         return CleaningExporter(exporter, privacy, self.guard.failed)
+
+    def _sees_all(self, name: str) -> None:
+        if name not in self.uncleaned:
+            self.uncleaned.append(name)
+            _logger.warning(
+                "telemetry: %s sees spans as they are made: what others than telemetry tell in theirs leaves uncleaned",
+                name,
+            )
 
     def _publish_and_keep_up(self) -> None:
         """The publisher's work, with what Django does around a request: no stale connection, no lost file."""

@@ -44,7 +44,13 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.metrics.view import DefaultAggregation
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import (
+    ConcurrentMultiSpanProcessor,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    TracerProvider,
+)
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 __all__ = [
@@ -66,8 +72,11 @@ __all__ = [
     "make_room",
     "map_unit",
     "prepare_grpc",
+    "processors_in",
+    "processors_of",
     "sanitize_attribute",
     "sanitize_full_name",
+    "set_exporter",
     "spans_waiting",
     "temporality_of",
 ]
@@ -260,6 +269,26 @@ def prepare_grpc() -> None:
     At a process's end, which is when a short one first exports, there are no such pools any more.
     """
     import_module("opentelemetry.sdk._logs")
+
+
+def processors_of(provider: TracerProvider) -> list[SpanProcessor]:
+    """Every span processor that has been added to this provider."""
+    return processors_in(provider._active_span_processor)
+
+
+def processors_in(processor: SpanProcessor) -> list[SpanProcessor]:
+    """This processor, or those that it is made of."""
+    if isinstance(processor, (SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor)):
+        return [each for part in processor._span_processors for each in processors_in(part)]
+    return [processor]
+
+
+def set_exporter(processor: BatchSpanProcessor | SimpleSpanProcessor, exporter: SpanExporter) -> None:
+    """Have a processor export to another exporter from now on."""
+    if isinstance(processor, BatchSpanProcessor):
+        processor._batch_processor._exporter = exporter
+    else:
+        processor.span_exporter = exporter
 
 
 def inner_collector(reader: PrometheusMetricReader) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any, Protocol
 
-from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
+
+from telemetry.sdk._private import processors_in, processors_of, set_exporter
+from telemetry.sdk.tracing import LazyBatchProcessor
 
 
 class Rules(Protocol):
@@ -54,6 +58,45 @@ class CleaningExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush the exporter."""
         return self._exporter.force_flush(timeout_millis)
+
+
+def clean_exports(
+    provider: object, cleaned: Callable[[SpanExporter], CleaningExporter], unknown: Callable[[str], None]
+) -> None:
+    """Have `cleaned` put in front of all exporters of a tracer provider, those that are added later too. Idempotent.
+
+    `unknown` is told, by the class's name, of what sees spans as they are: a provider that is not the SDK's, a
+    processor other than the SDK's simple and its batching one.
+    """
+    if not isinstance(provider, TracerProvider):
+        unknown(_name(provider))
+        return
+    for processor in processors_of(provider):
+        _clean(processor, cleaned, unknown)
+    add = provider.add_span_processor
+    if not hasattr(add, "__wrapped__"):
+
+        @wraps(add)
+        def add_cleaned(span_processor: SpanProcessor) -> None:
+            for each in processors_in(span_processor):
+                _clean(each, cleaned, unknown)
+            add(span_processor)
+
+        provider.add_span_processor = add_cleaned  # type: ignore[method-assign]
+
+
+def _clean(
+    processor: SpanProcessor, cleaned: Callable[[SpanExporter], CleaningExporter], unknown: Callable[[str], None]
+) -> None:
+    if isinstance(processor, (BatchSpanProcessor, SimpleSpanProcessor)):
+        if not isinstance(processor.span_exporter, CleaningExporter):
+            set_exporter(processor, cleaned(processor.span_exporter))
+    elif type(processor).on_end is not SpanProcessor.on_end and not isinstance(processor, LazyBatchProcessor):
+        unknown(_name(processor))
+
+
+def _name(thing: object) -> str:
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
 class _Clean(ReadableSpan):

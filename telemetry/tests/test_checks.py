@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 from opentelemetry import trace
 
 from telemetry import checks, conf, runtime, views
+from telemetry.instrumentation.spans import STOCK
 from telemetry.store import open_store
 from telemetry.store.base import Store
 from telemetry.tests.servers.harness import CHECKOUT
@@ -294,6 +295,22 @@ class TestAccess:
             assert [checks.W007] == checks.check_access(None)
         with url_module():
             assert [] == checks.check_access(None)
+
+
+class TestPrivacyOfSpans:
+    def test_each_that_sees_spans_as_they_are(self) -> None:
+        found = checks.privacy_of_spans(["vendor.Processor"], ["django"])
+        assert ["telemetry.W014", "telemetry.W015"] == ids(found)
+        assert ["vendor.Processor", "opentelemetry-instrumentation-django"] == [
+            next(name for name in ("vendor.Processor", "opentelemetry-instrumentation-django") if name in message.msg)
+            for message in found
+        ]
+
+    def test_as_the_process_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert [] == checks.check_privacy_of_spans(None)
+        monkeypatch.setattr(runtime.get(), "uncleaned", ["vendor.Processor"])
+        with override_settings(MIDDLEWARE=[*OURS, STOCK]):
+            assert ["telemetry.W014", "telemetry.W015"] == ids(checks.check_privacy_of_spans(None))
 
 
 class TestDrivers:

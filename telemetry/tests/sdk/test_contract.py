@@ -35,11 +35,18 @@ from opentelemetry.sdk.metrics.view import (
     SumAggregation,
     View,
 )
+from opentelemetry.sdk.trace import (
+    ConcurrentMultiSpanProcessor,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    TracerProvider,
+)
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
 
 import telemetry.sdk
-from telemetry.sdk._private import INSTRUMENTS, make_room, spans_waiting
+from telemetry.sdk._private import INSTRUMENTS, make_room, processors_in, set_exporter, spans_waiting
 
 
 @pytest.fixture
@@ -146,6 +153,34 @@ class TestExporters:
             assert make_room(processor) is (number == 2)
             batch.emit(number)
         assert (spans_waiting(processor), list(batch._queue)) == (2, [2, 1])
+
+
+class TestSpanProcessors:
+    def test_a_provider_keeps_them_in_one_that_its_tracers_have(self) -> None:
+        provider: Any = TracerProvider(shutdown_on_exit=False)
+        tracer, added = provider.get_tracer("scope"), SpanProcessor()
+        provider.add_span_processor(added)
+        assert tracer.span_processor is provider._active_span_processor
+        assert (added,) == provider._active_span_processor._span_processors
+
+    def test_several_may_be_one(self) -> None:
+        parts = [SpanProcessor(), SpanProcessor(), SpanProcessor()]
+        inner, outer = SynchronousMultiSpanProcessor(), ConcurrentMultiSpanProcessor()  # type: ignore[no-untyped-call]
+        inner.add_span_processor(parts[1])
+        for part in (parts[0], inner, parts[2]):
+            outer.add_span_processor(part)
+        assert parts == processors_in(outer)
+
+    def test_a_batch_processor_asks_for_its_exporter_at_each_export(self) -> None:
+        first, second = InMemorySpanExporter(), InMemorySpanExporter()
+        processor = BatchSpanProcessor(first)
+        set_exporter(processor, second)
+        assert processor.span_exporter is second
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        provider.get_tracer("scope").start_span("span").end()
+        provider.shutdown()
+        assert (0, 1) == tuple(len(exporter.get_finished_spans()) for exporter in (first, second))
 
 
 class TestInstruments:
