@@ -7,7 +7,11 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64encode
+from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -124,6 +128,24 @@ print(json.dumps([it.SECURE_SSL_REDIRECT, it.ALLOWED_HOSTS, it.DATABASES["defaul
         excluded = parse_excluded_urls(environment("app")["OTEL_PYTHON_DJANGO_EXCLUDED_URLS"])
         urls = (asked, "http://app:8000/metrics", "http://127.0.0.1:8000/api/v1/batches/", "http://localhost:8000/")
         assert [True, True, False, False] == [excluded.url_disabled(url) for url in urls]
+
+    def test_the_access_log_shows_no_query_no_referer_and_no_user(self, capsys: pytest.CaptureFixture[str]) -> None:
+        config = import_module("gunicorn.config").Config()
+        given = config.parser().parse_args(SERVICES["app"]["command"][1:])
+        config.set("accesslog", given.accesslog)
+        if given.access_log_format:
+            config.set("access_log_format", given.access_log_format)
+        environ = {
+            "REMOTE_ADDR": "1.2.3.4", "REQUEST_METHOD": "GET", "RAW_URI": "/x/?q=s3cret", "PATH_INFO": "/x/",
+            "QUERY_STRING": "q=s3cret", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_REFERER": "http://h/?q=s3cret",
+            "HTTP_AUTHORIZATION": f"Basic {b64encode(b's3cret:s3cret').decode()}", "HTTP_COOKIE": "s3cret",
+        }  # fmt: skip
+        response = SimpleNamespace(status="200 OK", sent=12, headers=[("Location", "/?q=s3cret")])
+        logger = import_module("gunicorn.glogging").Logger(config)
+        logger.access(response, [("COOKIE", "s3cret")], environ, timedelta(milliseconds=7))
+        line = capsys.readouterr().out
+        assert '"GET /x/ HTTP/1.1" 200 12 7ms' in line
+        assert "s3cret" not in line
 
     def test_the_commands_exist(self) -> None:
         words = " ".join(word for service in ("setup", "token") for word in SERVICES[service]["command"])
