@@ -20,8 +20,9 @@ _STATEMENTS = 512
 _NAME = (
     r"(?P<name>%\([^\W\d]\w*+\)[a-z]|%[a-z%]|\$[0-9]++|\?[0-9]++"  # placeholders
     r"|[^\W\d][\w$]*+|`[^`]*+`{more})"
+    r"|%\([^()]*+\)[a-z]"  # a placeholder by what its name says is data
 )
-_NUMBER = r"[0-9](?:[eE][+-]?[0-9]|[\w.])*+"
+_NUMBER = r"\d(?:[eE][+-]?\d|[\w.])*+"
 _ESCAPES = r"(?:[^{quote}\\]|{quote}{quote}|\\.)*+(?:{quote}|\\?\Z)"
 _STANDARD = re.compile(
     r"(?P<comment>--[^\n]*+|/\*)"
@@ -39,6 +40,8 @@ _MYSQL = re.compile(
     + rf"|`.*|{_NUMBER}",
     re.DOTALL,
 )
+_QUOTES_ARE_NAMES = frozenset({"postgresql", "oracle.db", "microsoft.sql_server", "oracle", "mssql"})
+_PLAIN = re.compile(r'"[^\W\d][\w$]*+"').fullmatch
 _BRACKETS = re.compile(r"/\*|\*/")
 
 
@@ -46,7 +49,9 @@ def without_literals(sql: str, system: str = "") -> str:
     """The statement with `?` in the place of strings, numbers and everything else that is data.
 
     `system` is the value of `db.system.name`: in MySQL and MariaDB double quotes are strings and
-    backslashes escape, in PostgreSQL comments nest. Double-quoted words are names anywhere else.
+    backslashes escape, in PostgreSQL comments nest. Double-quoted words are names anywhere else; in SQLite
+    they are strings where no column has the name, so there, and where the system is not known, only what looks
+    like a name stays.
     """
     return _seen(sql, system) if len(sql) <= _KEPT else _sanitize(sql, system)
 
@@ -54,6 +59,7 @@ def without_literals(sql: str, system: str = "") -> str:
 def _sanitize(sql: str, system: str) -> str:
     text = sql[:LONGEST]
     pattern = _MYSQL if system in ("mysql", "mariadb") else _STANDARD
+    lenient = system in _QUOTES_ARE_NAMES
     parts: list[str] = []
     at = 0
     while found := pattern.search(text, at):
@@ -65,7 +71,8 @@ def _sanitize(sql: str, system: str) -> str:
                 at = _end_of_comment(text, at, nesting=system == "postgresql")
             parts.append(" ")
         else:
-            parts.append(found.group() if kind == "name" else "?")
+            word = found.group()
+            parts.append(word if kind == "name" and (lenient or word[0] != '"' or _PLAIN(word)) else "?")
     parts.append(text[at:])
     if len(sql) > LONGEST:
         parts.append(" ...")

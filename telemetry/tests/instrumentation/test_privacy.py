@@ -67,7 +67,10 @@ class TestSanitized:
             ("SELECT $$it's$$, $q$a$$b$q$, $1", "SELECT ?, ?, $1"),
             ("SELECT 1.5, .5, -2e-3, 0x1F, 1_000", "SELECT ?, .?, -?, ?, ?"),
             ("a IN (1, 'b', %s, %(name)s, :name, ?)", "a IN (?, ?, %s, %(name)s, :name, ?)"),
-            ('SELECT "T1"."c 2", t3.c4 FROM "T1" LIMIT 21', 'SELECT "T1"."c 2", t3.c4 FROM "T1" LIMIT ?'),
+            ('SELECT "T1"."c2", t3.c4 FROM "T1" LIMIT 21', 'SELECT "T1"."c2", t3.c4 FROM "T1" LIMIT ?'),
+            ('SELECT "Jane Roe", "it""s", ""', "SELECT ?, ?, ?"),
+            ("SELECT \u0661\u0662\u0663, \uff11\uff12, 1\u0662", "SELECT ?, ?, ?"),
+            ("a = %(jane roe)s AND b = %(jane)s AND c = d %(e) + 1", "a = ? AND b = %(jane)s AND c = d %(e) + ?"),
             ("SELECT a::int4 FROM t WHERE NULL IS TRUE", "SELECT a::int4 FROM t WHERE NULL IS TRUE"),
             ("SELECT 1 -- jane\nFROM t /* roe */", "SELECT ?  \nFROM t"),
             ("SELECT'jane'", "SELECT?"),
@@ -75,8 +78,9 @@ class TestSanitized:
             ("SELECT $x$jane", "SELECT ?"),
             ('SELECT "jane', "SELECT ?"),
             ("SELECT /* jane", "SELECT"),
-            ("SELECT %('jane')s", "SELECT %(?)s"),
-            ('SELECT a AS "jane@example.org"', f'SELECT a AS "{REDACTED}"'),
+            ("SELECT %('jane')s", "SELECT ?"),
+            ('SELECT a AS "jane@example.org"', "SELECT a AS ?"),
+            ("SELECT a AS `jane@example.org`", f"SELECT a AS `{REDACTED}`"),
             ("", ""),
         ],
     )
@@ -86,6 +90,9 @@ class TestSanitized:
 
     def test_knows_the_dialects(self) -> None:
         assert r"SELECT ?, ?, `n1`" == privacy.sanitized(r"""SELECT 'a\'b', "jane", `n1` # roe""", "mysql").strip()
+        assert 'SELECT "c 2", a AS "it""s"' == privacy.sanitized('SELECT "c 2", a AS "it""s"', "postgresql")
+        assert "SELECT ?" == privacy.sanitized('SELECT "Jane Roe"', "sqlite")
+        assert 'SELECT "a_b$2"' == privacy.sanitized('SELECT "a_b$2"', "sqlite")
         nested = "/* a /* b */ 'c' */ SELECT 1"
         assert "SELECT ?" == privacy.sanitized(nested, "postgresql")
         assert "? */ SELECT ?" == privacy.sanitized(nested, "sqlite")
