@@ -24,6 +24,12 @@ JOBS = "tell(list(Job.objects.filter(pk__gt=after).values('pk', 'name', 'status'
 LAST = "tell(Job.objects.order_by('-pk').values_list('pk', flat=True).first() or 0)"
 NEW = "newcomer"
 RECEIVE = "ingestion.receive(Customer.objects.get(code=who), open(path, 'rb'), 'claims.csv')"
+INGEST = """
+from django.conf import settings
+settings.UPSTREAM_DETECT_AFTER_INGESTION = False
+ingestion.ingest_now(customer, open(path, "rb"), "claims.csv")
+"""
+"""With nothing that comes of it."""
 STORED = """
 from pathlib import Path
 from django.conf import settings
@@ -36,9 +42,9 @@ tell({
 """
 FOUND = """
 tell({
-    "events": list(DriftEvent.objects.order_by("pk").values_list("payer__code", "drift_type", "subject")),
-    "alerts": Alert.objects.count(),
-    "deliveries": list(AlertDelivery.objects.order_by("pk").values_list("channel_type", "status", "attempts")),
+    "events": list(customer.drift_events.order_by("pk").values_list("payer__code", "drift_type", "subject")),
+    "alerts": customer.alerts.count(),
+    "deliveries": AlertDelivery.objects.filter(alert__customer=customer).count(),
 })
 """
 SNAPSHOTS = "tell(sorted(QualitySnapshot.objects.values_list('metric_type', flat=True)))"
@@ -52,7 +58,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         for code in (CUSTOMER, NEW):
             claims = running.directory / f"{code}.csv"
             running.manage("generate_claims", f"--rows={ROWS}", f"--customer={code}", "--register", f"--out={claims}")
-        running.manage("ingest_claims", str(running.directory / f"{CUSTOMER}.csv"), f"--customer={CUSTOMER}")
+        running.run(INGEST, path=str(running.directory / f"{CUSTOMER}.csv"))
         assert 200 == get(running.web.port, "/")[0]
         yield running
 
@@ -110,7 +116,10 @@ class TestIngestion:
         running.run(RECEIVE, who=NEW, path=str(running.directory / f"{NEW}.csv"))
         killing.kill_after('INSERT INTO "upstream_claim"')
         assert 0 == running.run(STORED, who=NEW)["claims"], "what was not committed is not there"
-        assert [("ingest", "completed", 2)] == killing.finish()
+        ingestion, detection, *deliveries = killing.finish()
+        assert ("ingest", "completed", 2) == ingestion
+        assert ("detect", "completed", 1) == detection
+        assert {("deliver", "completed", 1)} == set(deliveries)
         assert {"claims": ROWS, "batches": [["success", ROWS]], "scores": 4, "uploads": []} == running.run(
             STORED, who=NEW
         )
@@ -123,7 +132,7 @@ class TestDetection:
         running = killing.service
         running.run("detection.request(customer)")
         killing.kill_after('INSERT INTO "upstream_alert"')
-        assert {"events": [], "alerts": 0, "deliveries": []} == running.run(FOUND)
+        assert {"events": [], "alerts": 0, "deliveries": 0} == running.run(FOUND)
         first, *deliveries = killing.finish()
         assert ("detect", "completed", 2) == first
         found = running.run(FOUND)
