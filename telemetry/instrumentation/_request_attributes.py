@@ -6,12 +6,11 @@ from Django's `META` directly; where the old ones are asked for as well, the sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest
 from opentelemetry.instrumentation import wsgi
-from opentelemetry.instrumentation.utils import extract_attributes_from_object
 from opentelemetry.util.http import (
     OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST,
     OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE,
@@ -80,7 +79,7 @@ class Rules:
         if asked:
             found["url.query"] = privacy.query(asked)
         if self._traced:
-            found |= privacy.attributes(extract_attributes_from_object(request, self._traced))
+            found |= privacy.attributes(_traced(request, self._traced))
         if self._request_headers:
             found |= privacy.attributes(wsgi.collect_custom_request_headers_attributes(request.META))
         return found
@@ -102,11 +101,12 @@ def _stable(request: HttpRequest) -> dict[str, Any]:
     found["http.request.method"] = method
     found["url.scheme"] = request.scheme or "http"
     host = meta.get("HTTP_HOST")
+    server_port = meta.get("SERVER_PORT")
     if host:
-        found["server.address"] = privacy.masked(host)
-    port = meta.get("SERVER_PORT")
-    if port:
-        found["server.port"] = int(port)
+        server, server_port = _server(host, server_port)
+        found["server.address"] = privacy.masked(server)
+    if server_port:
+        found["server.port"] = int(server_port)
     if request.path and meta.get("PATH_INFO"):
         found["url.path"] = privacy.masked(meta["PATH_INFO"])
     address = meta.get("REMOTE_ADDR")
@@ -132,6 +132,18 @@ def _stable(request: HttpRequest) -> dict[str, Any]:
     return found
 
 
+def _server(host: str, port: Any) -> tuple[str, Any]:
+    """Address and port of a `Host` header, and the port that is given where it has none."""
+    address, colon, asked = host.rpartition(":")
+    return (address, asked) if colon and asked.isascii() and asked.isdigit() else (host, port)
+
+
+def _traced(request: HttpRequest, names: Sequence[str]) -> dict[str, str]:
+    """What the request holds under these names: texts and numbers, for the text of a method, or of a user, is data."""
+    found = {name: getattr(request, name, None) for name in names}
+    return {name: str(value) for name, value in found.items() if isinstance(value, (str, int, float))}
+
+
 def _protocol(request: HttpRequest) -> str:
     scope = getattr(request, "scope", None)
     if scope is not None:
@@ -149,4 +161,9 @@ def _as_stock(request: HttpRequest, mode: StabilityMode) -> dict[str, Any]:
         "REQUEST_URI": request.path,
         "SERVER_PROTOCOL": f"HTTP/{_protocol(request)}" if _protocol(request) else "",
     }
-    return privacy.attributes(wsgi.collect_request_attributes(seen, mode))
+    found: dict[str, Any] = wsgi.collect_request_attributes(seen, mode)
+    if "server.address" in found:
+        found["server.address"], port = _server(found["server.address"], None)
+        if port:
+            found["server.port"] = int(port)
+    return privacy.attributes(found)

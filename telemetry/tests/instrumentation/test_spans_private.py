@@ -87,7 +87,9 @@ class TestPrivate:
         monkeypatch.setattr(Stability, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
         for direction in ("REQUEST", "RESPONSE"):
             monkeypatch.setenv(f"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_{direction}", ".*")
-        monkeypatch.setenv("OTEL_PYTHON_DJANGO_TRACED_REQUEST_ATTRS", "path_info,COOKIES,META,content_type,GET")
+        monkeypatch.setenv(
+            "OTEL_PYTHON_DJANGO_TRACED_REQUEST_ATTRS", "path_info,COOKIES,META,content_type,GET,get_full_path,user"
+        )
 
     def test_nothing_that_was_planted_is_in_a_span(self, opt_in: str) -> None:
         traced = Traced(ALWAYS_ON)
@@ -120,8 +122,22 @@ class TestPrivate:
             "http.request.header.referer": ("https://h/?password=REDACTED",),
             "http.response.header.location": ("/next?token=REDACTED",),
             "path_info": "/people/REDACTED/REDACTED/",
+            "get_full_path": None,
+            "user": None,
         }
         assert expected == {name: attributes.get(name) for name in expected}
+
+    def test_the_server_is_that_of_the_host_header_without_its_port(self, opt_in: str) -> None:
+        traced = Traced(ALWAYS_ON)
+        hosts = ("shop.example", "shop.example:8443", "[::1]:8000", "[::1]", "shop.example:", "shop.example:x")
+        for host in hosts:
+            traced.get(ok, host=host)
+        told = [(span.attributes["server.address"], span.attributes["server.port"]) for span in traced.spans()]
+        assert [("shop.example", 80), ("shop.example", 8443), ("[::1]", 8000), ("[::1]", 80)] == told[:4]
+        assert [("shop.example:", 80), ("shop.example:x", 80)] == told[4:]
+        assert [host if opt_in else None for host in hosts] == [
+            span.attributes.get("net.host.name") for span in traced.spans()
+        ]
 
     @pytest.mark.parametrize("kind", [ValueError, PermissionDenied])
     def test_no_message_of_an_exception_is_in_a_span(self, opt_in: str, kind: type[Exception]) -> None:
