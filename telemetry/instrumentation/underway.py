@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from contextvars import ContextVar
 
-from opentelemetry.trace import Span, SpanContext, get_current_span
+from opentelemetry.trace import Span, SpanContext
 
+from telemetry.instrumentation._current import sampled
 from telemetry.samples import Exemplar
 
 _TAIL = 1024
@@ -76,11 +77,8 @@ current: ContextVar[Underway | None] = ContextVar("telemetry_underway", default=
 def exemplar(value: float) -> Exemplar | None:
     """The exemplar of a measurement made now; None where neither the request nor the current span is sampled."""
     request = current.get()
-    if request is not None and request.traced:
-        span = request.span
-        return None if span is None else exemplar_of(span, value)
-    span = get_current_span().get_span_context()
-    return exemplar_of(span, value) if span.trace_flags & 1 else None
+    span = request.span if request is not None and request.traced else sampled()
+    return None if span is None else exemplar_of(span, value)
 
 
 def exemplar_of(span: SpanContext, value: float) -> Exemplar:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from telemetry.store.base import Store
 from telemetry.store.memory import MemoryStore
-from telemetry.store.table import Table
+from telemetry.store.table import Histogram, Table
 
 try:
     from telemetry.store.mapped import MappedStore
@@ -19,7 +19,7 @@ except ModuleNotFoundError as missing:  # no fcntl on this system
 else:
     _shared = True
 
-__all__ = ["MappedStore", "MemoryStore", "Store", "Table", "open_store"]
+__all__ = ["Histogram", "MappedStore", "MemoryStore", "Store", "Table", "open_store"]
 
 
 def open_store(

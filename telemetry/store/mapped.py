@@ -72,7 +72,7 @@ class MappedStore:
         self.cells = memoryview(b"").cast("d")
         self._segment = Segment(self)
         for table in self._tables.values():
-            table.slots.clear()
+            table.forget()
 
     def table(self, layout_: Layout) -> Table:
         with self.lock:

@@ -37,7 +37,7 @@ class MemoryStore:
         self._used = 0
         self._exemplars: dict[tuple[str, int], dict[int, Exemplar]] = {}
         for table in self._tables.values():
-            table.slots.clear()
+            table.forget()
 
     def table(self, layout: Layout) -> Table:
         with self.lock:

@@ -17,7 +17,8 @@ from typing import Any
 from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
-from telemetry.instrumentation.db._observer import Observer, Wrappers
+from telemetry.instrumentation.db._executed import leave_executed, watch_executed
+from telemetry.instrumentation.db._observer import Observer, observers_of
 
 _Method = Callable[..., Any]
 _Record = Callable[[float, Any, BaseException | None], None]
@@ -112,8 +113,7 @@ class _Seen:
         if cursor is None:
             return self.own
         method = getattr(cursor.cursor, self.name) if self.own is None else self.own.__get__(cursor, holder)
-        wrappers, driver = cursor.db.execute_wrappers, cursor.db.Database.__name__
-        observers = wrappers.observers if isinstance(wrappers, Wrappers) else ()
+        observers, driver = observers_of(cursor.db), cursor.db.Database.__name__
         if not observers or self._driver not in ("", driver) or not hasattr(cursor.cursor, self.name):
             return method
         return self._watch(method, _recorder(cursor, observers), self._sql(driver))
@@ -126,11 +126,10 @@ class _Seen:
 
 
 def _recorder(cursor: Any, observers: tuple[Observer, ...]) -> _Record:
-    context = {"connection": cursor.db, "cursor": cursor}
-
     def record(start: float, sql: Any, exception: BaseException | None) -> None:
+        elapsed = perf_counter() - start
         for observer in observers:
-            observer.record(start, sql, None, context, exception)
+            observer.record(cursor, sql, elapsed, None, exception)
 
     return record
 
@@ -140,7 +139,9 @@ _places: list[tuple[type, _Seen]] = []
 
 
 def watch_cursors(owner: object) -> None:
-    """See these statements until `owner` and all others have left. Again: see cursor classes imported since."""
+    """See all statements until `owner` and all others have left. Again: see cursor classes imported since."""
+    if not _wanted:
+        watch_executed()
     _wanted.add(id(owner))
     _put(CursorWrapper, tuple(_WATCHED))
     backend = sys.modules.get("django.db.backends.postgresql.base")
@@ -154,6 +155,7 @@ def leave_cursors(owner: object) -> None:
     _wanted.discard(id(owner))
     if _wanted:
         return
+    leave_executed()
     while _places:
         holder, seen = _places.pop()
         if vars(holder).get(seen.name) is not seen:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.transaction import TransactionManagementError
 
 from telemetry.catalogue.db import NO, YES, DbCatalogue
-from telemetry.instrumentation.db._bulk import counted
+from telemetry.instrumentation._current import sampled
 from telemetry.instrumentation.db._pools import Pools, has_pool
 from telemetry.instrumentation.db.operations import FREQUENT, operation
 from telemetry.instrumentation.guard import Bounded, Guard
-from telemetry.instrumentation.underway import current, exemplar
-from telemetry.store import Store
+from telemetry.instrumentation.underway import current, exemplar_of
+from telemetry.store import Histogram, Store
 
 _SYSTEMS = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "oracle": "oracle.db"}
 """Django's vendor to the semantic conventions' `db.system.name`; any other is `other_sql`."""
+
+
+OBSERVERS = "telemetry_observers"
+"""Where a connection wrapper has its observers, all of which see what it executes."""
 
 
 class Tables:
@@ -39,36 +41,17 @@ class Tables:
         self.namespace = Bounded("db.namespace", limit, guard)
 
 
-class Wrappers(list[Any]):
-    """A connection's execute wrappers, and ours next to the driver however many the application puts around.
-
-    Django builds the call from `reversed()` and otherwise appends and pops: so ours are no members,
-    and what an application's wrapper refuses, repeats or answers by itself is counted as it was executed.
-    """
-
-    def __init__(self, wrappers: Iterable[Any]) -> None:
-        super().__init__(wrappers)
-        self.observers: tuple[Observer, ...] = ()
-        self._ours: tuple[Any, ...] = ()
-
-    def put(self, observers: tuple[Observer, ...]) -> None:
-        """Have these observers, and no others."""
-        self.observers = observers
-        self._ours = tuple(observer.execute for observer in observers)
-
-    def __reversed__(self) -> Iterator[Any]:
-        return chain(self._ours, super().__reversed__()) if self else iter(self._ours)
-
-
 class Observer:
     """What is recorded about one connection wrapper."""
 
     def __init__(self, tables: Tables, alias: str, vendor: str) -> None:
         self._tables = tables
-        self._observe = tables.query.observe
+        self._store = tables.store
+        self._query = tables.query
+        self._sampled = tables.query_sampled
         self._database = (alias, vendor)
         self._labels: tuple[str, ...] = ()
-        self._frequent: dict[str, tuple[str, ...]] = {}
+        self._frequent: dict[str, Histogram] = {}
         self._name: object = self
 
     def attach(self, db: BaseDatabaseWrapper) -> None:
@@ -95,82 +78,61 @@ class Observer:
                 self._connected()
             return type(db)._configure_connection(db, connection)  # type: ignore[attr-defined]
 
-        if not isinstance(db.execute_wrappers, Wrappers):
-            db.execute_wrappers = Wrappers(db.execute_wrappers)
-        db.execute_wrappers.put((*db.execute_wrappers.observers, self))
+        db.__dict__[OBSERVERS] = (*observers_of(db), self)
         db.__dict__["get_new_connection"] = get_new_connection
         if hasattr(db, "_configure_connection"):
             db.__dict__["_configure_connection"] = configure_connection
 
     def detach(self, db: BaseDatabaseWrapper) -> None:
         """Leave the connection wrapper as it was found."""
-        wrappers = db.execute_wrappers
-        if isinstance(wrappers, Wrappers):
-            wrappers.put(tuple(each for each in wrappers.observers if each is not self))
-            if not wrappers.observers:
-                db.execute_wrappers = list(wrappers)
+        observers = tuple(each for each in observers_of(db) if each is not self)
+        if observers:
+            db.__dict__[OBSERVERS] = observers
+        else:
+            db.__dict__.pop(OBSERVERS, None)
         db.__dict__.pop("get_new_connection", None)
         db.__dict__.pop("_configure_connection", None)
 
-    def execute(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        """Django's execute wrapper: https://docs.djangoproject.com/en/5.2/topics/db/instrumentation/"""
-        rows = None
-        if many:
-            params, rows = counted(params)
-        start = perf_counter()
-        try:
-            result = execute(sql, params, many, context)
-        except BaseException as exc:
-            # Django refuses a statement in a broken transaction before it gets to the driver.
-            if not isinstance(exc, TransactionManagementError):
-                self.record(start, sql, rows, context, exc)
-            raise
-        self.record(start, sql, rows, context, None)
-        return result
-
     def record(
         self,
-        start: float,
+        cursor: Any,
         sql: Any,
-        rows: Callable[[], int] | None,
-        context: dict[str, Any],
-        exception: BaseException | None,
+        elapsed: float,
+        rows: Callable[[], int] | None = None,
+        exception: BaseException | None = None,
     ) -> None:
-        """A statement has ended that began at `start` (`perf_counter`); `rows` are those of `executemany`."""
+        """A statement of Django's `cursor` has ended, after so many seconds; `rows` are those of `executemany`."""
         try:
-            elapsed = perf_counter() - start
-            db = context["connection"]
-            if db.settings_dict["NAME"] is not self._name:
-                self._relabel(db)
-            if exception is None and rows is None and type(sql) is str and (key := self._frequent.get(sql[:7])):
-                self._observe(key, elapsed)
-                self._joined(key, sql, elapsed)
-                return
-            name = operation(sql) if isinstance(sql, str) else operation(sql, context["cursor"].cursor)
-            error = "" if exception is None else self._tables.error(_error(exception))
-            key = (*self._labels, name, NO if rows is None else YES, error)
-            self._observe(key, elapsed)
-            self._joined(key, sql, elapsed)
+            if cursor.db.settings_dict["NAME"] is not self._name:
+                self._relabel(cursor.db)
+            series = self._frequent.get(sql[:7]) if type(sql) is str and exception is None and rows is None else None
+            if series is None:
+                series = self._query.histogram(self._key(cursor, sql, rows, exception))
+            series.observe(elapsed)
+            # Joined to the request that is underway, and to its span where that is sampled.
+            request = current.get()
+            if request is not None and request.store is self._store:
+                request.executed(sql, elapsed)
+            span = request.span if request is not None and request.traced else sampled()
+            if span is not None:
+                self._sampled.observe(series.key, elapsed, exemplar_of(span, elapsed))
             if rows is not None:
                 self._tables.rows.add(self._database, rows())
         except Exception as exc:  # noqa: BLE001
             self._tables.guard.failed("db.execute", exc)
 
-    def _joined(self, key: tuple[str, ...], sql: Any, elapsed: float) -> None:
-        """Join what was recorded to the request that is underway, and to its span where that is sampled."""
-        request = current.get()
-        if request is not None:
-            if request.store is self._tables.store:
-                request.executed(sql, elapsed)
-            if request.traced and request.span is None:
-                return
-        kept = exemplar(elapsed)
-        if kept is not None:
-            self._tables.query_sampled.observe(key, elapsed, kept)
+    def _key(
+        self, cursor: Any, sql: Any, rows: Callable[[], int] | None, exception: BaseException | None
+    ) -> tuple[str, ...]:
+        name = operation(sql) if isinstance(sql, str) else operation(sql, cursor.cursor)
+        error = "" if exception is None else self._tables.error(_error(exception))
+        return (*self._labels, name, NO if rows is None else YES, error)
 
     def _relabel(self, db: BaseDatabaseWrapper) -> None:
         self._labels = (*self._database, _system(db), self._tables.namespace(_namespace(db)))
-        self._frequent = {begin: (*self._labels, name, NO, "") for begin, name in FREQUENT.items()}
+        self._frequent = {
+            begin: self._query.histogram((*self._labels, name, NO, "")) for begin, name in FREQUENT.items()
+        }
         self._name = db.settings_dict["NAME"]
 
     def _connected(self, *, failed: bool = False) -> None:
@@ -180,6 +142,12 @@ class Observer:
                 self._tables.connection_errors.add(self._database)
         except Exception as exc:  # noqa: BLE001
             self._tables.guard.failed("db.connect", exc)
+
+
+def observers_of(db: BaseDatabaseWrapper) -> tuple[Observer, ...]:
+    """Who sees what this connection wrapper executes."""
+    observers: tuple[Observer, ...] = db.__dict__.get(OBSERVERS, ())
+    return observers
 
 
 def _system(db: BaseDatabaseWrapper) -> str:

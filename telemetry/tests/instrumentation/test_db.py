@@ -270,8 +270,7 @@ class TestLabels:
         db = made({**databases["default"].settings_dict, "NAME": "main"}, "default")
         if server:
             db.connection = SimpleNamespace(get_server_info=lambda: server)
-        for ours in reversed(db.execute_wrappers):
-            ours(lambda *args: None, "SELECT 1", None, False, {"connection": db})
+        CursorWrapper(SimpleNamespace(execute=lambda *args: None), db).execute("SELECT 1")
         system = {labels[3] for labels in recording.values(DURATION)}
         assert {expected} == system
 

@@ -59,9 +59,47 @@ after = [dict(vars(each)) for each in classes]
 assert before == after, after
 """
 
+AROUND = """
+from contextlib import closing
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
+import django
+django.setup()
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from telemetry.tests.instrumentation.recording import Recording
+
+def ask():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+seen = []
+with Recording() as first:
+    ours = CursorWrapper._execute_with_wrappers
+    def around(self, sql, *rest, **more):
+        seen.append(sql)
+        return ours(self, sql, *rest, **more)
+    CursorWrapper._execute_with_wrappers = around
+    ask()
+ask()
+with Recording() as second:
+    ask()
+assert CursorWrapper._execute_with_wrappers is around
+found = [sum(each.values("django_db_execute_total").values()) for each in (first, second)]
+assert [3, 1, 1] == [len(seen), *found], (seen, found)
+CursorWrapper._execute_with_wrappers = ours
+with Recording():
+    pass
+assert CursorWrapper._execute_with_wrappers is ours.__wrapped__
+"""
+
 
 class TestClasses:
     def test_are_left_as_they_were_found(self) -> None:
         """In a process of its own: in this one others are watching."""
         done = subprocess.run([sys.executable, "-c", RESTORED], capture_output=True, text=True, check=False)
+        assert 0 == done.returncode, done.stderr
+
+    def test_what_came_around_ours_stays_and_nothing_counts_twice(self) -> None:
+        done = subprocess.run([sys.executable, "-c", AROUND], capture_output=True, text=True, check=False)
         assert 0 == done.returncode, done.stderr
