@@ -21,14 +21,16 @@ _MAX_REPORTS = 1000
 """How many families are remembered as left out, so that each is logged once."""
 
 
-class Prefixes(NamedTuple):
-    """All that stands before the values of one series' lines; empty where the series has no such line."""
+class Lines(NamedTuple):
+    """The lines of one series, but for their values."""
 
-    values: tuple[str, ...]
-    """Before its one value, or before each bucket's."""
-    count_line: str = ""
-    sum_line: str = ""
-    created_line: str = ""
+    template: str
+    """`%s` stands for each value: the only one, or each bucket's, the count and the sum."""
+    buckets: bool = False
+    totals: bool = False
+    """Whether there are lines for the count and the sum of a histogram's or summary's."""
+    created: str = ""
+    """What stands before the creation time; empty where there is no such line."""
 
 
 class Encoder(ABC):
@@ -43,7 +45,7 @@ class Encoder(ABC):
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: dict[tuple[Family, str], dict[Labels, Prefixes]] = {}
+        self._kept: dict[tuple[Family, str], dict[Labels, Lines]] = {}
         self._reported: set[str] = set()
 
     def render(self, families: Iterable[FamilySamples], foreign: Iterable[Metric] = ()) -> bytes:
@@ -55,18 +57,18 @@ class Encoder(ABC):
         unique = self._unique(families)
         others, taken = self._beside(unique, foreign)
         declared = self._declare(unique, taken)
-        kept: dict[tuple[Family, str], dict[Labels, Prefixes]] = {}
+        kept: dict[tuple[Family, str], dict[Labels, Lines]] = {}
         room = self._limit
         lines: list[str] = []
         for name, samples in unique.items():
-            prefixes: dict[Labels, Prefixes] = {}
+            templates: dict[Labels, Lines] = {}
             try:
-                lines += self._family(samples, *declared[name], prefixes)
+                lines += self._family(samples, *declared[name], templates)
             except Exception as error:  # noqa: BLE001 - one family must not cost the page
                 self._leave_out(name, repr(error))
-            room -= len(prefixes)
+            room -= len(templates)
             if room >= 0:
-                kept[samples.family, declared[name][1]] = prefixes
+                kept[samples.family, declared[name][1]] = templates
         self._kept = kept
         return b"".join(("".join(lines).encode("utf-8", "replace"), *self._foreign(others), self.end))
 
@@ -102,52 +104,69 @@ class Encoder(ABC):
     def _encode(self, collector: Collector) -> bytes:
         """What prometheus_client's own encoder makes of a collector, without the page's end."""
 
-    def _family(self, samples: FamilySamples, name: str, type_: str, prefixes: dict[Labels, Prefixes]) -> list[str]:
-        """The lines of a family; `prefixes` receives those of its series."""
+    def _family(self, samples: FamilySamples, name: str, type_: str, templates: dict[Labels, Lines]) -> list[str]:
+        """The lines of a family; `templates` receives those of its series."""
         family = samples.family
         known = self._kept.get((family, type_), {})
         lines = [self._head(family, name, type_)]
+        exemplars = samples.exemplars if type_ == "counter" else {}
         for labels, value in samples.series:
-            prefix = prefixes[labels] = known.get(labels) or self._prefixes(family, labels, name, type_)
-            self._series(lines, prefix, value)
-            if samples.exemplars and type_ == "counter" and labels in samples.exemplars:
-                lines[-1] = f"{lines[-1][:-1]}{self._after(samples.exemplars[labels])}\n"
-            if prefix.created_line and samples.created is not None:
-                lines.append(f"{prefix.created_line}{number(samples.created)}\n")
+            template = templates[labels] = known.get(labels) or self._lines(family, labels, name, type_)
+            if isinstance(value, HistogramValue):
+                lines.append(self._histogram(template, value))
+            else:
+                text = number(value)
+                if labels in exemplars:
+                    text += self._after(exemplars[labels])
+                lines.append(template.template % text)
+            if template.created and samples.created is not None:
+                lines.append(f"{template.created}{number(samples.created)}\n")
         return lines
 
+    def _histogram(self, template: Lines, value: HistogramValue) -> str:
+        counts = list(map(_counts.__getitem__, accumulate(value.counts)))
+        totals = (counts[-1], number(value.sum)) if template.totals else ()
+        if not template.buckets:
+            return template.template % totals
+        for bucket, exemplar in value.exemplars.items():
+            if bucket < len(counts):
+                counts[bucket] += self._after(exemplar)
+        return template.template % (*counts, *totals)
+
     def _after(self, exemplar: Exemplar) -> str:
-        """What stands after the value of a counter that has an exemplar."""
+        """What stands after a value that has an exemplar."""
         return ""
 
-    def _series(self, lines: list[str], prefix: Prefixes, value: float | HistogramValue) -> None:
-        if isinstance(value, HistogramValue):
-            counts = list(accumulate(value.counts, initial=0.0))
-            # A summary shows no buckets.
-            for bucket, count in zip(prefix.values, counts[1:], strict=bool(prefix.values)):
-                lines.append(f"{bucket}{number(count)}\n")
-            if prefix.count_line:
-                lines.append(f"{prefix.count_line}{number(counts[-1])}\n{prefix.sum_line}{number(value.sum)}\n")
-        else:
-            (only,) = prefix.values
-            lines.append(f"{only}{number(value)}\n")
-
-    def _prefixes(self, family: Family, labels: Labels, name: str, type_: str) -> Prefixes:
+    def _lines(self, family: Family, labels: Labels, name: str, type_: str) -> Lines:
         pairs = sorted((label, f'{label}="{escape(value)}"') for label, value in labels)
         inner = ",".join(text for _, text in pairs)
         end = f"{{{inner}}} " if inner else " "
-        if family.type is FamilyType.SUMMARY:
-            return Prefixes((), f"{family.name}_count{end}", f"{family.name}_sum{end}")
-        if family.type is not FamilyType.HISTOGRAM:
-            return Prefixes((f"{family.name}{end}",))
-        if any(label == "le" for label, _ in labels):
-            raise ValueError("a histogram cannot have a label 'le' of its own")
-        before = "".join(f"{text}," for label, text in pairs if label < "le")
-        after = "".join(f",{text}" for label, text in pairs if label > "le")
-        buckets = (
-            f'{family.name}_bucket{{{before}le="{number(edge)}"{after}}} ' for edge in (*family.buckets, math.inf)
-        )
-        return Prefixes(tuple(buckets), f"{family.name}_count{end}", f"{family.name}_sum{end}")
+        prefixes = [f"{family.name}{end}"]
+        buckets = family.type is FamilyType.HISTOGRAM
+        totals = buckets or family.type is FamilyType.SUMMARY
+        if totals:
+            prefixes = []
+        if buckets:
+            if any(label == "le" for label, _ in labels):
+                raise ValueError("a histogram cannot have a label 'le' of its own")
+            before = "".join(f"{text}," for label, text in pairs if label < "le")
+            after = "".join(f",{text}" for label, text in pairs if label > "le")
+            prefixes = [
+                f'{family.name}_bucket{{{before}le="{number(edge)}"{after}}} ' for edge in (*family.buckets, math.inf)
+            ]
+            totals = self._shows_totals(family)
+        if totals:
+            prefixes += [f"{family.name}_count{end}", f"{family.name}_sum{end}"]
+        text = "".join(f"{prefix.replace('%', '%%')}%s\n" for prefix in prefixes)
+        return Lines(text, buckets, totals, self._created(name, type_, end))
+
+    def _shows_totals(self, family: Family) -> bool:
+        """Whether a histogram's count and sum are shown."""
+        return True
+
+    def _created(self, name: str, type_: str, end: str) -> str:
+        """What stands before the creation time of a series whose labels are `end`; empty where none is shown."""
+        return ""
 
     def _foreign(self, metrics: Iterable[Metric]) -> Iterator[bytes]:
         for metric in metrics:
@@ -173,6 +192,19 @@ class _One(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return (self._metric,)
+
+
+class _Counts(dict[float, str]):
+    """Counts as they are written; the small whole ones, which are most, are remembered."""
+
+    def __missing__(self, value: float) -> str:
+        text = number(value)
+        if 0 < value < 10_000 and value == int(value):
+            self[value] = text
+        return text
+
+
+_counts = _Counts({0.0: "0.0"})
 
 
 def number(value: float) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Set
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from telemetry.exposition._encoder import Encoder, Prefixes, escape, number
-from telemetry.samples import Exemplar, FamilySamples, HistogramValue, Labels
+from telemetry.exposition._encoder import Encoder, escape, number
+from telemetry.samples import Exemplar, FamilySamples
 from telemetry.spec import Family, FamilyType
 
 _SUFFIXES = {
@@ -49,26 +49,12 @@ class OpenMetricsEncoder(Encoder):
             head += f"# UNIT {name} {family.unit}\n"
         return head
 
-    def _prefixes(self, family: Family, labels: Labels, name: str, type_: str) -> Prefixes:
-        prefixes = super()._prefixes(family, labels, name, type_)
-        if type_ == "counter":
-            prefixes = prefixes._replace(created_line=f"{name}_created{prefixes.values[0].removeprefix(family.name)}")
-        elif prefixes.count_line:
-            prefixes = prefixes._replace(
-                created_line=f"{name}_created{prefixes.count_line.removeprefix(f'{name}_count')}"
-            )
-        if family.buckets and family.buckets[0] < 0:
-            # Observations below 0 can make the sum fall: the format forbids it then, and a count without a sum.
-            prefixes = prefixes._replace(count_line="", sum_line="")
-        return prefixes
+    def _shows_totals(self, family: Family) -> bool:
+        # Observations below 0 can make the sum fall: the format forbids it then, and a count without a sum.
+        return not family.buckets or family.buckets[0] >= 0
 
-    def _series(self, lines: list[str], prefix: Prefixes, value: float | HistogramValue) -> None:
-        first = len(lines)
-        super()._series(lines, prefix, value)
-        if isinstance(value, HistogramValue):
-            for bucket, exemplar in value.exemplars.items():
-                if bucket < len(prefix.values):
-                    lines[first + bucket] = f"{lines[first + bucket][:-1]}{self._after(exemplar)}\n"
+    def _created(self, name: str, type_: str, end: str) -> str:
+        return f"{name}_created{end}" if type_ in ("counter", "histogram", "summary") else ""
 
     def _after(self, exemplar: Exemplar) -> str:
         return f" # {_exemplar(exemplar)}"

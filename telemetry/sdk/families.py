@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import add
 
 from telemetry.samples import Exemplar, FamilySamples, HistogramValue, Key, Labels, Reading
@@ -69,22 +70,26 @@ def _family(name: str, type_: FamilyType, flows: list[Flow], created: float) -> 
             value = _value(flow, key, cells)
             before = rows.get(labels)
             rows[labels] = value if before is None or flow.shape is Shape.GAUGE else _sum(before, value)
-    names = sorted({label for labels in rows for label, _ in labels})
+    shapes = {tuple([label for label, _ in labels]) for labels in rows}
+    names = tuple(sorted({label for shape in shapes for label in shape}))
+    if len(shapes) > 1:
+        # The stock exporter writes every label on every sample, empty where a series lacks it.
+        rows = {tuple((label, dict(labels).get(label, "")) for label in names): rows[labels] for labels in rows}
     return FamilySamples(
         Family(
             name=name,
             type=type_,
             help=first.description,
-            labels=tuple(names),
+            labels=names,
             buckets=first.edges,
             unit=map_unit(first.unit),
         ),
-        # The stock exporter writes every label on every sample, empty where a series lacks it.
-        [(tuple((label, dict(labels).get(label, "")) for label in names), value) for labels, value in rows.items()],
+        list(rows.items()),
         created=None if type_ is FamilyType.GAUGE else created,
     )
 
 
+@lru_cache(maxsize=20_000)
 def _labels(key: Key, type_: FamilyType) -> Labels:
     labels = {}
     for part in key:

@@ -8,7 +8,7 @@ from typing import cast
 from telemetry.samples import Exemplar, TableReading, combine
 from telemetry.spec import Kind, Layout
 from telemetry.store import layout as byte_format
-from telemetry.store.layout import EXEMPLAR_CELLS, Records
+from telemetry.store.layout import EXEMPLAR_CELLS, Defined, Records
 
 
 @dataclass(slots=True)
@@ -20,27 +20,32 @@ class Gathered:
 
     def add(self, records: Records, data: bytes | memoryview, *, living: bool, segment: int = 0) -> None:
         """Add the values in `data` of all series in `records`."""
-        view = memoryview(data).cast("B")
-        cells: memoryview[float] = view.cast("d")
-        words: memoryview[int] = view.cast("Q")
-        values = cast("list[float]", cells.tolist())
+        raw = bytes(data)
+        cells: memoryview[float] = memoryview(raw).cast("d")
         for defined in records.tables.values():
             layout = defined.layout
             table = self._table(layout, int(defined.extra.get("seen", segment)))
             if layout.kind is Kind.UPDOWN and not living:
                 continue  # the share of a process dies with it
             into = table.living if living else table.gone
-            width, single = layout.width, layout.kind in (Kind.SUM, Kind.UPDOWN)
+            width = layout.width
+            if layout.kind in (Kind.SUM, Kind.UPDOWN):
+                for key, slot in defined.series:
+                    mine = into.get(key)
+                    if mine is None:
+                        into[key] = [cells[slot]]
+                    else:
+                        mine[0] += cells[slot]
+                continue
             for key, slot in defined.series:
+                values = cast("list[float]", cells[slot : slot + width].tolist())
                 mine = into.get(key)
                 if mine is None:
-                    into[key] = values[slot : slot + width]
-                elif single:
-                    mine[0] += values[slot]
+                    into[key] = values
                 else:
-                    combine(layout, mine, values[slot : slot + width])
-                if layout.exemplars:
-                    _add_exemplars(table, key, values, cells, words, slot + width)
+                    combine(layout, mine, values)
+            if layout.exemplars:
+                _add_exemplars(table, defined, raw)
 
     def merge(self, other: Gathered) -> None:
         """Add everything of `other`, which keeps its own lists."""
@@ -90,22 +95,20 @@ class Gathered:
         return bytes(body)
 
 
-def _add_exemplars(
-    table: TableReading,
-    key: tuple[object, ...],
-    values: list[float],
-    cells: memoryview[float],
-    words: memoryview[int],
-    start: int,
-) -> None:
-    buckets = len(table.layout.edges) + 1
-    times = values[start + 1 : start + buckets * EXEMPLAR_CELLS : EXEMPLAR_CELLS]
-    if not any(times):
-        return
-    for bucket in range(buckets):
-        exemplar = byte_format.read_exemplar(cells, words, start + bucket * EXEMPLAR_CELLS)
-        if exemplar is not None:
-            _keep_newest(table, key, bucket, exemplar)
+def _add_exemplars(table: TableReading, defined: Defined, raw: bytes) -> None:
+    layout = defined.layout
+    width, buckets = layout.width, len(layout.edges) + 1
+    none = bytes(buckets * EXEMPLAR_CELLS * 8)
+    cells: memoryview[float] = memoryview(raw).cast("d")
+    words: memoryview[int] = memoryview(raw).cast("Q")
+    for key, slot in defined.series:
+        start = slot + width
+        if raw.startswith(none, start * 8):
+            continue
+        for bucket in range(buckets):
+            exemplar = byte_format.read_exemplar(cells, words, start + bucket * EXEMPLAR_CELLS)
+            if exemplar is not None:
+                _keep_newest(table, key, bucket, exemplar)
 
 
 def _keep_newest(table: TableReading, key: tuple[object, ...], bucket: int, exemplar: Exemplar) -> None:

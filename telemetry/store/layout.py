@@ -155,11 +155,16 @@ class Defined:
 
 @dataclass(slots=True)
 class Records:
-    """What stands where in a run of records; it can go on where it stopped, since nothing is moved."""
+    """What stands where in a run of records; it can go on where it stopped, since nothing is moved.
+
+    `keys` makes equal keys one object: workers of a service have the same series, and an object that
+    is the same is found faster than one that is equal.
+    """
 
     end: int = FIRST
     tables: dict[int, Defined] = field(default_factory=dict)
     """By the cell at which the record of the layout stands."""
+    keys: dict[Key, Key] = field(default_factory=dict)
 
     def extend(self, data: bytes | memoryview, used: int) -> None:
         """Take in the records up to cell `used`.
@@ -191,7 +196,8 @@ class Records:
         end = first + series_cells(table.layout)
         if kind != _SERIES or end > used:
             raise SegmentCorrupt(f"cell {self.end}: kind {kind}, ending at cell {end} of {used}")
-        table.series.append((_tuples(value), first))
+        key: Key = _tuples(value)
+        table.series.append((self.keys.setdefault(key, key), first))
         self.end = end
 
 

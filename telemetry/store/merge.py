@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from telemetry.errors import SegmentCorrupt
+from telemetry.samples import Key
 from telemetry.store import _locks, _processes, layout, total
 from telemetry.store._gathered import Gathered
 from telemetry.store.layout import Header, Records
@@ -65,8 +66,10 @@ def read_header(fd: int, generation: int, number: int) -> tuple[Header, bytes]:
     return header, head
 
 
-def read_segment(fd: int, generation: int, number: int, known: Known | None = None) -> Known:
-    """Read an open segment; of a damaged one the records before the damage.
+def read_segment(
+    fd: int, generation: int, number: int, known: Known | None = None, keys: dict[Key, Key] | None = None
+) -> Known:
+    """Read an open segment; of a damaged one the records before the damage. `keys` are those of other segments.
 
     Raises:
         SegmentCorrupt: not even its header can be used.
@@ -75,7 +78,7 @@ def read_segment(fd: int, generation: int, number: int, known: Known | None = No
     stat = os.fstat(fd)
     header, head = read_header(fd, generation, number)
     if known is None or known.inode != stat.st_ino:
-        known = Known(header, stat.st_ino)
+        known = Known(header, stat.st_ino, Records(keys={} if keys is None else keys))
     cells = memoryview(head).cast("d")
     known.serving, known.lost = bool(cells[layout.SERVING]), cells[layout.LOST]
     claimed = cells[layout.USED]
@@ -84,7 +87,7 @@ def read_segment(fd: int, generation: int, number: int, known: Known | None = No
     known.data = os.pread(fd, used * 8, 0)
     known.whole = fits and len(known.data) == used * 8
     if not known.whole:
-        known.records, known.data = Records(), b""
+        known.records, known.data = Records(keys=known.records.keys), b""
         return known
     try:
         known.records.extend(known.data, used)
@@ -99,6 +102,7 @@ class Reader:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._known: dict[tuple[int, int], Known] = {}
+        self._keys: dict[Key, Key] = {}
         self._total: tuple[tuple[int, int, int], Total] | None = None
 
     def read(self) -> View:
@@ -167,7 +171,7 @@ class Reader:
         try:
             # asked before the cells are read: the cells of the dead are final
             living = _locks.is_locked(fd)
-            known = self._known[key] = read_segment(fd, generation, number, self._known.get(key))
+            known = self._known[key] = read_segment(fd, generation, number, self._known.get(key), self._keys)
         except (OSError, SegmentCorrupt):
             view.corrupt += 1
             return

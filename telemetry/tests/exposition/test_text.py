@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from telemetry.exposition import Renderer
-from telemetry.exposition._encoder import Prefixes
+from telemetry.exposition._encoder import Lines
 from telemetry.exposition.text import TextEncoder, render
 from telemetry.samples import FamilySamples, HistogramValue
 from telemetry.spec import Family, FamilyType
@@ -116,8 +116,8 @@ class TestEncoder:
         assert before == set(map(id, _kept(encoder)))
 
 
-def _kept(encoder: TextEncoder) -> list[Prefixes]:
-    return [prefixes for series in encoder._kept.values() for prefixes in series.values()]
+def _kept(encoder: TextEncoder) -> list[Lines]:
+    return [lines for series in encoder._kept.values() for lines in series.values()]
 
 
 def _gauges(name: str, count: int) -> FamilySamples:
