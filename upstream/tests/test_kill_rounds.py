@@ -36,6 +36,9 @@ KILLS = 4
 REPORTS = {"payment_analysis", "denial_analysis", "quality_dashboard"}
 
 SET_UP = """
+from django.conf import settings
+# What comes of the files of before is not of the rounds.
+settings.UPSTREAM_DETECT_AFTER_INGESTION = False
 for who in customers:
     customer = Customer.objects.get(code=who)
     ingestion.ingest_now(customer, open(f"{folder}/{who}-0.csv", "rb"), "claims.csv")
@@ -76,6 +79,9 @@ tell({
     "claims": dict(Customer.objects.values_list("code").annotate(Count("claims"))),
     "events": DriftEvent.objects.count(),
     "passes": [[[job.found, job.raised], [job.result["events"], job.result["alerts"]]] for job in passes],
+    "asked": passes.exclude(arguments__end=None).count(),
+    "followed": dict(Customer.objects.filter(jobs__in=made.filter(name="detect", arguments__end=None))
+        .values_list("code").annotate(Count("pk"))),
     "matters": list(Alert.objects.values_list(*(f"event__{name}" for name in matter))),
     "deliveries": list(AlertDelivery.objects.values_list("channel_type", "status", "message_id", "attempts")),
     "reports": list(Report.objects.values_list("report_type", "status").annotate(Count("pk")).order_by()),
@@ -246,7 +252,9 @@ def check(stored: dict[str, Any], ids: Counter[str], counts: Counts) -> None:
     assert [["success", ROWS, len(CUSTOMERS) * FILES]] == stored["batches"]
     assert dict.fromkeys(CUSTOMERS, FILES * ROWS) == stored["claims"]
     assert [] == stored["uploads"]
-    assert len(CUSTOMERS) * ROUNDS == len(stored["passes"])
+    assert len(CUSTOMERS) * ROUNDS == stored["asked"]
+    assert {*CUSTOMERS} == stored["followed"].keys(), "one after the files"
+    assert {*stored["followed"].values()} <= {*range(1, FILES)}, "at most one after each"
     assert all(found == told for found, told in stored["passes"])
     assert sum(found for (found, _), _ in stored["passes"]) == stored["events"]
     alerts = len(stored["matters"])
