@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from telemetry.instrumentation import privacy
+from telemetry.instrumentation import privacy, spans
 from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
 from telemetry.tests.project import settings as project
 
@@ -34,6 +34,13 @@ def project_settings(django_db_blocker: Any) -> Iterator[None]:
         ),
     ):
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_spans() -> Iterator[None]:
+    """Take out what a test has installed: where something is in, the next `install` changes nothing."""
+    yield
+    spans.uninstall(get_middleware=list, set_middleware=lambda _: None)
 
 
 @pytest.fixture

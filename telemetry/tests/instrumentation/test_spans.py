@@ -267,12 +267,6 @@ class Settings:
 class TestMiddlewareSetting:
     ONLY_DJANGO = "sqlite3 psycopg psycopg2 celery requests urllib3 httpx"
 
-    @pytest.fixture(autouse=True)
-    def out_again(self) -> Iterator[None]:
-        yield
-        settings = Settings([])
-        spans.uninstall(get_middleware=settings.get, set_middleware=settings.set)
-
     @pytest.mark.parametrize(
         ("given", "wanted"),
         [
