@@ -51,8 +51,9 @@ class Config:
     excluded_views: tuple[str, ...] = ()
     """Views, by the value of the label `view`, whose requests leave no HTTP metrics."""
     short_circuits: bool = True
-    repeated_queries: int = 10
     """Whether what a middleware answers counts among the views' responses."""
+    repeated_queries: int = 10
+    """How often one statement may run in a request before the request counts as repeating itself."""
     series_limit: int = 2000
     label_budgets: Mapping[str, int] = field(default_factory=dict)
     push_django_names: bool = False

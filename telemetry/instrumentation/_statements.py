@@ -53,10 +53,11 @@ def without_literals(sql: str, system: str = "") -> str:
     they are strings where no column has the name, so there, and where the system is not known, only what looks
     like a name stays.
     """
-    return _seen(sql, system) if len(sql) <= _KEPT else _sanitize(sql, system)
+    return _seen(sql, system) if len(sql) <= _KEPT else sanitize(sql, system)
 
 
-def _sanitize(sql: str, system: str) -> str:
+def sanitize(sql: str, system: str = "") -> str:
+    """The same, and not kept for the next time."""
     text = sql[:LONGEST]
     pattern = _MYSQL if system in ("mysql", "mariadb") else _STANDARD
     lenient = system in _QUOTES_ARE_NAMES
@@ -79,7 +80,7 @@ def _sanitize(sql: str, system: str) -> str:
     return "".join(parts).strip()
 
 
-_seen = lru_cache(_STATEMENTS)(_sanitize)
+_seen = lru_cache(_STATEMENTS)(sanitize)
 
 
 def _end_of_comment(text: str, at: int, *, nesting: bool) -> int:

@@ -1,15 +1,27 @@
-"""What a request's end tells about its queries: their number, their time, and one that ran too often."""
+"""What a request's end tells about its queries: their number, their time, and one that ran too often.
+
+Statements that differ in their literals, or in how many of them a list has, are one statement.
+"""
 
 from __future__ import annotations
+
+import re
+from functools import lru_cache
 
 from opentelemetry.trace import Span
 
 from telemetry.catalogue.request_queries import RequestQueriesCatalogue
-from telemetry.instrumentation.underway import Underway, exemplar_of
+from telemetry.instrumentation._statements import sanitize
+from telemetry.instrumentation.underway import TAIL, Underway, exemplar_of
 from telemetry.store import Store
 
 QUERIES, SECONDS, REPEATED = "telemetry.db.queries", "telemetry.db.seconds", "telemetry.db.repeated"
 """Attributes of a request's span: statements executed, what they took, how often the one ran that ran most."""
+_VALUE = r"(?:\?|%s|%\(\w++\)s)"
+_LIST = re.compile(rf"\(\s*+{_VALUE}(?:\s*+,\s*+{_VALUE})*+\s*+\)")
+_ROWS = re.compile(r"\(\?\)(?:\s*+,\s*+\(\?\))++")
+_TEXTS = 1024
+"""How many statements' shapes are kept for the next request."""
 
 
 class RequestQueries:
@@ -38,7 +50,7 @@ class RequestQueries:
         self._seconds.observe(key, seconds)
         if span is not None:
             self._seconds_sampled.observe(key, seconds, exemplar_of(span, seconds))
-        if queries > self._threshold and request.most() > self._threshold:
+        if queries > self._threshold and most(request) > self._threshold:
             self._repeated.observe((view,), 1.0, None if span is None else exemplar_of(span, 1.0))
 
 
@@ -47,4 +59,21 @@ def describe(span: Span, request: Underway) -> None:
     span.set_attribute(QUERIES, request.queries)
     if request.queries:
         span.set_attribute(SECONDS, request.seconds)
-        span.set_attribute(REPEATED, request.most())
+        span.set_attribute(REPEATED, most(request))
+
+
+def most(request: Underway) -> int:
+    """How often the statement ran that ran most."""
+    if len(request.shapes) < 2:
+        return request.most()
+    times: dict[str, int] = {}
+    for text, ran in request.shapes.items():
+        shape = _shape(text)
+        times[shape] = times.get(shape, 0) + ran
+    return max(times.values())
+
+
+@lru_cache(_TEXTS)
+def _shape(text: str) -> str:
+    # Where the beginning is cut off, a quote may open a string or close one.
+    return _ROWS.sub("(?)", _LIST.sub("(?)", sanitize(text) if len(text) < TAIL else text))

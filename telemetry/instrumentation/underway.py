@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanContext
 from telemetry.instrumentation._current import sampled
 from telemetry.samples import Exemplar
 
-_TAIL = 1024
+TAIL = 1024
 """Characters at a statement's end by which it is known again: the columns selected stand before them."""
 _SHAPES = 1000
 """How many different statements of a request are told apart; those beyond are counted, not compared."""
@@ -43,7 +43,7 @@ class Underway:
         self.queries += 1
         self.seconds += seconds
         if type(sql) is str:
-            shape, shapes = sql[-_TAIL:], self.shapes
+            shape, shapes = sql[-TAIL:], self.shapes
             seen = shapes.get(shape)
             if seen is not None:
                 shapes[shape] = seen + 1

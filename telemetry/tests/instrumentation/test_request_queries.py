@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
 
-from telemetry.instrumentation.underway import current
+from telemetry.instrumentation.request_queries import most
+from telemetry.instrumentation.underway import Underway, current
 from telemetry.tests.instrumentation.recording import AFTER, BEFORE, Recording
 
 QUERIES = "telemetry_http_request_db_queries"
@@ -37,13 +38,26 @@ def none(request: HttpRequest) -> HttpResponse:
 
 def same(request: HttpRequest, times: int) -> HttpResponse:
     ask("SELECT 1", times)
-    ask("SELECT 2", len(request.GET))
+    ask("SELECT 1 AS other", len(request.GET))
     return HttpResponse()
 
 
 def different(request: HttpRequest, times: int) -> HttpResponse:
     for number in range(times):
-        ask(f"SELECT {number}")
+        ask(f"SELECT 1 AS column_{number}")
+    return HttpResponse()
+
+
+def literals(request: HttpRequest, times: int) -> HttpResponse:
+    for number in range(times):
+        ask(f"SELECT 1 WHERE 1 = {number}")
+    return HttpResponse()
+
+
+def lists(request: HttpRequest, times: int) -> HttpResponse:
+    with connection.cursor() as cursor:
+        for number in range(1, times + 1):
+            cursor.execute(f"SELECT 1 WHERE 1 IN ({', '.join(['%s'] * number)})", [*range(number)])
     return HttpResponse()
 
 
@@ -95,6 +109,8 @@ urlpatterns = [
     path("none", none, name="none"),
     path("same/<int:times>", same, name="same"),
     path("different/<int:times>", different, name="different"),
+    path("literals/<int:times>", literals, name="literals"),
+    path("lists/<int:times>", lists, name="lists"),
     path("crash", crash, name="crash"),
     path("inside", inside, name="inside"),
     path("elsewhere", elsewhere, name="elsewhere"),
@@ -183,6 +199,32 @@ class TestRepeatedQueries:
         get("/same/11?another=1")
         get("/same/30")
         assert {("same",): 2} == recording.values(REPEATED)
+
+    @pytest.mark.parametrize("view", ["literals", "lists"])
+    def test_statements_of_one_shape_are_one(self, recording: Recording, view: str) -> None:
+        get(f"/{view}/10")
+        assert {} == recording.values(REPEATED)
+        get(f"/{view}/11")
+        assert {(view,): 1} == recording.values(REPEATED)
+
+    @pytest.mark.parametrize(
+        ("one", "other", "same"),
+        [
+            ("SELECT a FROM t WHERE b = 'x'", "SELECT a FROM t WHERE b = 'y''z'", True),
+            ("SELECT a FROM t WHERE b IN (1, 2)", "SELECT a FROM t WHERE b IN (%s)", True),
+            ("INSERT INTO t VALUES (%s, %s)", "INSERT INTO t VALUES (%s, %s),\n(%s, %s)", True),
+            ("SELECT a WHERE b IN (%(x)s, %(y)s)", "SELECT a WHERE b IN (%(z)s)", True),
+            ("SELECT a FROM t WHERE b = 1 /* x */", "SELECT a FROM t WHERE b = 1 /* y */", True),
+            ("SELECT a FROM t", "SELECT b FROM t", False),
+            ("SELECT a FROM t WHERE b = %s", "SELECT a FROM t WHERE c = %s", False),
+            (f"SELECT '{'x' * 1024}' AS a FROM t", f"SELECT '{'y' * 1024}' AS b FROM t", False),
+        ],
+    )
+    def test_a_shape_is_without_literals_and_lengths(self, one: str, other: str, same: bool) -> None:
+        request = Underway(None)
+        request.executed(one, 0.0)
+        request.executed(other, 0.0)
+        assert (2 if same else 1) == most(request)
 
     def test_long_statements_are_told_apart_by_their_end(self, recording: Recording) -> None:
         columns = ", ".join(f"1 AS column_{number}" for number in range(200))
