@@ -126,7 +126,11 @@ class _Texts:
     """What may be shown of a record's texts; those that an application has made of an exception hold its message."""
 
     def __init__(self, record: logging.LogRecord) -> None:
-        self._messages = list(_messages(record))
+        self._hidden = list(_messages(record))
+        request: Any = record.__dict__.get("request")
+        match = getattr(request, "resolver_match", None)
+        if match is not None and (captured := (*match.args, *match.captured_kwargs.values())):
+            self._hidden.append((request.path, privacy.path(request.path, captured)))
 
     def message(self, record: logging.LogRecord) -> str:
         """The record's message."""
@@ -149,8 +153,8 @@ class _Texts:
         return {name: privacy.REDACTED if privacy.is_private(name) else self._plain(value)}
 
     def _shown(self, text: str) -> str:
-        for message, kind in self._messages:
-            text = text.replace(message, kind)
+        for private, shown in self._hidden:
+            text = text.replace(private, shown)
         return privacy.prose(text)
 
     def _plain(self, value: Any, depth: int = 0) -> Any:

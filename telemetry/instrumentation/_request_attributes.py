@@ -6,7 +6,7 @@ from Django's `META` directly; where the old ones are asked for as well, the sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -83,6 +83,15 @@ class Rules:
         if self._request_headers:
             found |= privacy.attributes(wsgi.collect_custom_request_headers_attributes(request.META))
         return found
+
+    def paths(self, request: HttpRequest, captured: Iterable[object]) -> dict[str, str]:
+        """The attributes that tell the path, without what the route has `captured` as text."""
+        found: dict[str, str] = {name: getattr(request, name) for name in ("path", "path_info") if name in self._traced}
+        if request.META.get("PATH_INFO"):
+            found["url.path"] = request.META["PATH_INFO"]
+        if not self.stable_alone:
+            found["http.target"] = request.path
+        return {name: privacy.path(path, captured) for name, path in found.items()}
 
 
 def method_of(request: HttpRequest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 REDACTED = "REDACTED"
 """What stands where something private was."""
@@ -27,6 +28,7 @@ _MAYBE = re.compile(
 # Words, as things are named, with up to three digits behind them, or a number, as a date; possessive, so linear.
 _WORD = r"(?:[0-9]{4,8}+|(?:[A-Z]?[a-z]{1,20}+(?:[A-Z][a-z]{2,20}+){0,3}+|[A-Z]{1,20}+)?+[0-9]{0,3}+)"
 _HARMLESS = re.compile(rf"(?=.{{0,64}}\Z){_WORD}(?:[-_.~:]{_WORD})*+").fullmatch
+_ID = re.compile(r"[0-9]{1,18}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 
 def without_tokens(path: str) -> str:
@@ -35,6 +37,18 @@ def without_tokens(path: str) -> str:
     Shown are segments that are made of words, short numbers and `-_.~:`, all others are not.
     """
     return "/".join([segment if _HARMLESS(segment) else REDACTED for segment in path.split("/")])
+
+
+def without_typed(path: str, captured: Iterable[object]) -> str:
+    """A path with `REDACTED` for what a route has `captured` of it as text, but for numbers and UUIDs."""
+    for value in captured:
+        if isinstance(value, str) and value and _ID(value) is None:
+            segments = path.split("/")
+            if value in segments:
+                path = "/".join([REDACTED if segment == value else segment for segment in segments])
+            else:
+                path = path.replace(value, REDACTED)
+    return path
 
 
 def without_shapes(text: str) -> str:

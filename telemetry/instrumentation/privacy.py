@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_plus
 
 from opentelemetry.trace import Span, Status, StatusCode
 
 from telemetry.instrumentation import _private_names as _names
-from telemetry.instrumentation._shapes import REDACTED, without_shapes, without_tokens
+from telemetry.instrumentation import _rules
+from telemetry.instrumentation._rules import masked
+from telemetry.instrumentation._shapes import REDACTED, without_tokens
 from telemetry.instrumentation._stacks import frames, stack, type_in, type_of
 from telemetry.instrumentation._statements import without_literals
+from telemetry.instrumentation._urls import path, prose, query, shows, url
 
 __all__ = [
     "REDACTED",
@@ -35,6 +36,7 @@ __all__ = [
     "is_private",
     "masked",
     "name",
+    "path",
     "prose",
     "query",
     "record",
@@ -44,27 +46,13 @@ __all__ = [
     "url",
 ]
 
-_LONGEST_QUERY = 2_048
 _LITERALS = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)|\([^()]*+\)|[0-9]++")
 _PATH = re.compile(r"(?<!\S)[^\s/'\"(]*+/\S*+")
 _RETRY = re.compile(r"([^\W\d][\w.]*)|Retry (?:in|at) [^(]*?: ([^\W\d][\w.]*)\(.*", re.DOTALL)
-_WORDS = re.compile(r"[^\s\"'<>]++")
-_AT_AN_END = ").,;:!]}"
 _HEADER = re.compile(r"http\.(?:request|response)\.header\.(.+)", re.DOTALL)
 _STATEMENTS = frozenset({"db.query.text", "db.statement", "db.query.summary", "db.operation.name", "db.operation"})
 _URLS = frozenset({"url.full", "url.original", "http.url", "http.target"})
 _PARAMETERS = ("db.query.parameter.", "db.statement.parameters", "db.operation.parameter.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    names: frozenset[str] = frozenset()
-    parameters: frozenset[str] = frozenset()
-    patterns: tuple[re.Pattern[str], ...] = ()
-    exception_messages: bool = False
-
-
-_rules = _Rules()
 
 
 def configure(
@@ -81,31 +69,15 @@ def configure(
     wherever text is. Two show more: `parameters` are names of query parameters whose values may be seen, beside
     those that are built in, and `exception_messages` lets messages stay, masked.
     """
-    global _rules
-    _rules = _Rules(
+    _rules.current = _rules.Rules(
         frozenset(map(_names.plain, names)),
         frozenset(map(_names.plain, parameters)),
         tuple(patterns),
         exception_messages,
     )
     is_private.cache_clear()
-    _shows.cache_clear()
+    shows.cache_clear()
     _cleaner.cache_clear()
-
-
-def masked(text: str) -> str:
-    """The text with `REDACTED` for e-mail addresses, card and SSN-shaped numbers and the project's patterns."""
-    text = without_shapes(text)
-    for pattern in _rules.patterns:
-        text = pattern.sub(REDACTED, text)
-    return text
-
-
-def prose(text: str) -> str:
-    """The text as by `masked`, and every URL in it as by `url`."""
-    if "://" in text or "?" in text:
-        text = _WORDS.sub(_word, text)
-    return masked(text)
 
 
 def sanitized(sql: str, system: str = "") -> str:
@@ -120,28 +92,7 @@ def sanitized(sql: str, system: str = "") -> str:
 def is_private(name: str) -> bool:
     """Whether a value under this name of a header or a field is nobody's business."""
     parts = _names.parts(name)
-    return len(name) > _names.LONGEST or _is_the_projects(parts) or any(map(_names.is_private, parts))
-
-
-def query(text: str) -> str:
-    """A query string (without `?`): `REDACTED` for what has no name, and for values but those of harmless names."""
-    if len(text) > _LONGEST_QUERY:
-        return query(text[:_LONGEST_QUERY].rpartition("&")[0]) + "&..."
-    return "&".join(map(_parameter, text.split("&")))
-
-
-def url(text: str) -> str:
-    """A URL, whole or from its path on, without credentials and fragment, its query string as by `query`.
-
-    A whole one is another's, as a webhook: what may be a secret in its path is `REDACTED`.
-    """
-    text, _, _ = text.partition("#")
-    text, asked, parameters = text.partition("?")
-    scheme, separator, rest = text.partition("://")
-    if separator:
-        authority, slash, path = rest.partition("/")
-        text = f"{scheme}://{authority.rpartition('@')[2]}{slash}{without_tokens(path)}"
-    return masked(text) + (f"?{query(parameters)}" if asked else "")
+    return len(name) > _names.LONGEST or _rules.are_the_projects(parts) or any(map(_names.is_private, parts))
 
 
 def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +123,7 @@ def description(text: str, error: str = "") -> str:
 
     `error` is the type of the exception that the span has recorded, by which an application may have described it.
     """
-    if _rules.exception_messages and (error or type_in(text)):
+    if _rules.current.exception_messages and (error or type_in(text)):
         return _message(text)
     return error.rpartition(".")[2] or type_in(text) or masked(text)
 
@@ -189,7 +140,7 @@ def record(span: Span, error: BaseException, *, escaped: bool = False) -> None:
 def told(error: BaseException) -> dict[str, str]:
     """An exception as attributes: its type and stack, and its message where messages are allowed."""
     event = {"exception.type": type_of(error), "exception.stacktrace": stack(error)}
-    if _rules.exception_messages:
+    if _rules.current.exception_messages:
         event["exception.message"] = _message(str(error))
     return event
 
@@ -197,7 +148,7 @@ def told(error: BaseException) -> dict[str, str]:
 def brief(error: BaseException) -> str:
     """An exception in a word, its type, and its message behind it where messages are allowed."""
     kind = type_of(error)
-    return f"{kind}: {_message(str(error))}" if _rules.exception_messages else kind
+    return f"{kind}: {_message(str(error))}" if _rules.current.exception_messages else kind
 
 
 def _message(text: str) -> str:
@@ -210,51 +161,10 @@ def _path(found: re.Match[str]) -> str:
 
 def _retry_reason(text: str) -> str:
     """Of a retry as Celery words it, `Retry in 3s: ValueError('…')`, the type; ours is that already."""
-    if _rules.exception_messages:
+    if _rules.current.exception_messages:
         return _message(text)
     found = _RETRY.fullmatch(text)
     return "Retry" if found is None else found[1] or found[2]
-
-
-def _is_the_projects(parts: set[str]) -> bool:
-    return not _rules.names.isdisjoint((*parts, "*"))
-
-
-def _parameter(part: str) -> str:
-    name, given, value = part.partition("=")
-    if not given:
-        return REDACTED if part else ""
-    told = unquote_plus(name)
-    if value and not _is_shown(told, unquote_plus(value)):
-        value = REDACTED
-    return f"{name if _names.is_identifier(told) and masked(told) == told else REDACTED}={value}"
-
-
-def _is_shown(name: str, value: str) -> bool:
-    looks_right = _shows(name)
-    return looks_right is not None and bool(looks_right(value)) and masked(value) == value
-
-
-@lru_cache(1024)
-def _shows(name: str) -> Callable[[str], object] | None:
-    """What the values look like that may be seen of this query parameter, if any may."""
-    plain = _names.plain(name)
-    if _is_the_projects(_names.parts(name)):
-        return None
-    return _is_flat if plain in _rules.parameters else _names.PARAMETERS.get(plain)
-
-
-def _is_flat(value: str) -> bool:
-    """Whether there are no parameters in the value."""
-    return not any(sign in value for sign in ("?", "=", "&", "://"))
-
-
-def _word(found: re.Match[str]) -> str:
-    word = found[0]
-    if "://" not in word and not ("?" in word and "=" in word):
-        return word
-    plain = word.rstrip(_AT_AN_END)
-    return url(plain) + word[len(plain) :]
 
 
 @lru_cache(1024)
@@ -272,13 +182,13 @@ def _cleaner(name: str) -> Callable[[str], str] | None:
     if name == "celery.retry.reason":
         return _retry_reason
     if name == "exception.message":
-        return _message if _rules.exception_messages else None
+        return _message if _rules.current.exception_messages else None
     if name in ("exception.stacktrace", "code.stacktrace"):
         return _stacktrace
     if name.startswith(_PARAMETERS):
         return None
     last = _names.plain(name.rpartition(".")[2])
-    if not _rules.names.isdisjoint((_names.plain(name), last)):
+    if not _rules.current.names.isdisjoint((_names.plain(name), last)):
         return _redacted
     if _names.is_content(name) or _names.is_secret(last):
         return _hidden

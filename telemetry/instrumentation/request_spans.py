@@ -199,9 +199,12 @@ class SpanMiddleware:
             self.failed(where, error)
 
     def _name(self, served: _Served, request: HttpRequest) -> None:
-        span, match = served.span, request.resolver_match
+        span, match = served.span, cast(Any, request.resolver_match)
         if match is not None and match.route:
             span.set_attribute("http.route", match.route)
+            captured = (*match.args, *match.captured_kwargs.values())
+            if captured:
+                span.set_attributes(self.rules.paths(request, captured))
             if served.name != "HTTP" and getattr(span, "name", None) == served.name:  # else a hook has given another
                 span.update_name(f"{served.name} {match.route}")
 

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import pytest
 from django.test import RequestFactory
+from django.urls import ResolverMatch
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span
@@ -311,6 +312,14 @@ class TestExceptions:
 
 
 class TestRequests:
+    def test_shows_of_the_path_what_the_span_shows(self) -> None:
+        request = RequestFactory().get("/claims/jane/7/")
+        request.resolver_match = ResolverMatch(print, (), {"name": "jane", "id": "7"})
+        request.resolver_match.captured_kwargs = {"name": "jane"}  # type: ignore[attr-defined]
+        found = shown(msg="Not Found: %s", args=("/claims/jane/7/",), request=request)
+        path = f"/claims/{privacy.REDACTED}/7/"
+        assert (f"Not Found: {path}", path) == (found["message"], found["url.path"])
+
     def test_has_the_ids_of_the_requests_span_behind_it(self, stream: io.StringIO) -> None:
         """As Django logs an answer of 4xx: when all middleware has been left."""
         request = RequestFactory().get("/")

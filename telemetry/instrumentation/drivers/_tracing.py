@@ -21,7 +21,7 @@ from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PL
 from opentelemetry.trace import NonRecordingSpan, Span, TracerProvider, get_tracer
 from opentelemetry.trace.propagation import _SPAN_KEY, set_span_in_context
 
-from telemetry.instrumentation import privacy
+from telemetry.instrumentation import _rules, privacy
 from telemetry.instrumentation._stock import DATABASE, DATABASE_SCHEMA, HTTP, NO_METERS, conventions
 from telemetry.instrumentation.drivers._children import starter
 from telemetry.instrumentation.drivers._sampling import answers
@@ -80,7 +80,7 @@ class Tracing:
         self._stable, self._old = _semconv._report_new(mode), _semconv._report_old(mode)
         self._facts: WeakKeyDictionary[Any, tuple[str, dict[str, Any]]] = WeakKeyDictionary()
         self._no_facts = self._known(None)
-        self._rules = privacy._rules
+        self._rules = _rules.current
         self._told = lru_cache(_STATEMENTS)(self._tell)
         self._failed = failed
         # The stock tracer is asked for what is neither text nor composed of texts, and for sqlcommenter's comments.
@@ -122,8 +122,8 @@ class Tracing:
         try:
             given = args[0] if args else kwargs.get("query") or kwargs.get("statement") or ""
             text = given if type(given) is str else self._text(cursor, given, args)
-            if self._rules is not privacy._rules:
-                self._rules = privacy._rules
+            if self._rules is not _rules.current:
+                self._rules = _rules.current
                 self._told.cache_clear()
             name, told = self._told(text) if len(text) <= _LONGEST else self._tell(text)
             query = self._begin(cursor, name, told, current)

@@ -112,9 +112,32 @@ class TestUrl:
     def test_of_ones_own_paths_nothing_but_shapes(self) -> None:
         assert "/reset/c3x1f2a9b/" == privacy.url("/reset/c3x1f2a9b/")
 
+    def test_hides_credentials_without_a_scheme_too(self) -> None:
+        assert f"//h/x?token={REDACTED}" == privacy.url("//u:s3cret@h/x?token=s3cret")
+
     def test_in_messages_where_those_are_allowed(self) -> None:
         privacy.configure(exception_messages=True)
         for quoted in (f"/hooks/{SECRET}?token={SECRET}", f"https://u:{SECRET}@h/hooks/{SECRET}", f"'/{SECRET}'"):
             told = privacy.attributes({"exception.message": f"Max retries exceeded with url: {quoted} (by {SECRET})"})
             assert "cReT" not in told["exception.message"]
         assert "a and/or b ?" == privacy.attributes({"exception.message": "a and/or b (c)"})["exception.message"]
+
+
+class TestPath:
+    @pytest.mark.parametrize(
+        ("path", "captured", "shown"),
+        [
+            ("/claims/jane-roe/change/", ("jane-roe",), f"/claims/{REDACTED}/change/"),
+            ("/a/a/b/", ("a",), f"/{REDACTED}/{REDACTED}/b/"),
+            ("/files/jane/roe.csv", ("jane/roe.csv",), f"/files/{REDACTED}"),
+            ("/report-jane.html", ("jane",), f"/report-{REDACTED}.html"),
+            ("/items/7/", ("7", 7, None, ""), "/items/7/"),
+            (f"/items/{UUID}/", (UUID,), f"/items/{UUID}/"),
+            ("/items/4111111111111111/", ("4111111111111111",), f"/items/{REDACTED}/"),
+            ("/people/jane@example.org/", (), f"/people/{REDACTED}/"),
+        ],
+    )
+    def test_shows_of_what_was_captured_numbers_and_uuids(
+        self, path: str, captured: tuple[object, ...], shown: str
+    ) -> None:
+        assert shown == privacy.path(path, captured)

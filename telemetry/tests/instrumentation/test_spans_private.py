@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncRequestFactory, RequestFactory
+from django.urls import ResolverMatch
 from opentelemetry import trace
 from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Stability
 from opentelemetry.sdk.trace import TracerProvider
@@ -138,6 +139,20 @@ class TestPrivate:
         assert [host if opt_in else None for host in hosts] == [
             span.attributes.get("net.host.name") for span in traced.spans()
         ]
+
+    def test_the_path_shows_no_text_that_its_route_has_captured(self, opt_in: str) -> None:
+        traced = Traced(ALWAYS_ON)
+
+        def view(request: HttpRequest) -> HttpResponse:
+            request.resolver_match = ResolverMatch(ok, (), {"name": "jane"}, route="<name>/7/")
+            request.resolver_match.captured_kwargs = {"name": "jane"}  # type: ignore[attr-defined]
+            return HttpResponse("ok")
+
+        traced.get(view, "/jane/7/")
+        attributes = traced.spans()[0].attributes
+        told = {name: attributes[name] for name in ("url.path", "path_info", "http.target") if name in attributes}
+        assert dict.fromkeys(["url.path", "path_info", *(["http.target"] if opt_in else [])], "/REDACTED/7/") == told
+        assert "jane" not in traced.text()
 
     @pytest.mark.parametrize("kind", [ValueError, PermissionDenied])
     def test_no_message_of_an_exception_is_in_a_span(self, opt_in: str, kind: type[Exception]) -> None:
