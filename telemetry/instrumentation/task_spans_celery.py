@@ -13,19 +13,20 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from celery import Celery
-from opentelemetry.context import attach, create_key, detach, get_value, set_value
+from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
 from opentelemetry.instrumentation import celery as stock
 from opentelemetry.instrumentation.celery import utils
 from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.propagate import extract, inject
 from opentelemetry.semconv._incubating.attributes.messaging_attributes import MESSAGING_MESSAGE_ID
-from opentelemetry.trace import Span, SpanKind, TracerProvider
+from opentelemetry.trace import Span, SpanKind, TracerProvider, get_current_span
 from opentelemetry.trace.propagation import set_span_in_context
 from wrapt import wrap_function_wrapper
 
 from telemetry.instrumentation import privacy
 from telemetry.instrumentation._in_place import InPlace, goes_elsewhere, stand_in
 from telemetry.instrumentation._stock import NO_METERS, is_in
+from telemetry.instrumentation.drivers._sampling import answers
 from telemetry.instrumentation.tasks._recorder import name_of
 
 _Stock: Any = stock.CeleryInstrumentor
@@ -35,8 +36,9 @@ Failed = Callable[[str, BaseException], None]
 _Entered = tuple[Span, Any]
 """A span, and the token to be given back for its being the current one."""
 
-_runs: WeakKeyDictionary[Any, _Entered] = WeakKeyDictionary()
-"""By their requests. Not on those: what Celery does not know there, it may take for a header of the next try."""
+_runs: WeakKeyDictionary[Any, _Entered | tuple[None, Any]] = WeakKeyDictionary()
+"""By their requests; without a span the token is that of the sender's context. Not on the requests: what Celery does
+not know there, it may take for a header of the next try."""
 
 
 def instrument(tracer_provider: TracerProvider | None, failed: Failed) -> Any:
@@ -76,6 +78,7 @@ class CeleryInstrumentor(InPlace, _Stock):  # type: ignore[misc]
     def _instrument(self, *, failed: Failed, **kwargs: Any) -> None:
         self._failed = failed
         super()._instrument(**kwargs, meter_provider=NO_METERS)
+        _, self._drops_unsampled = answers(getattr(self._tracer, "sampler", None))
         wrap_function_wrapper(Celery, "send_task", self._send)
 
     def _uninstrument(self, **kwargs: Any) -> None:
@@ -92,8 +95,15 @@ class CeleryInstrumentor(InPlace, _Stock):  # type: ignore[misc]
         self._end(sending, None)
         return sent
 
+    def _is_dropped(self, context: Context | None) -> bool:
+        """Whether a span in this context is known not to be sampled, so that none need be made."""
+        parent = get_current_span(context).get_span_context()
+        return self._drops_unsampled and parent.is_valid and not parent.trace_flags.sampled
+
     def _begin(self, name: object) -> _Entered | None:
         try:
+            if self._is_dropped(None):
+                return None
             span = self._tracer.start_span(f"{stock._TASK_APPLY_ASYNC}/{name}", kind=SpanKind.PRODUCER)
             return span, attach(set_value(_SENDING, span, set_span_in_context(span)))
         except Exception as error:  # noqa: BLE001
@@ -137,6 +147,9 @@ class CeleryInstrumentor(InPlace, _Stock):  # type: ignore[misc]
     @_guarded
     def _trace_prerun(self, *, task: Any, **_: object) -> None:
         sender = extract(task.request, getter=stock.celery_getter) or None
+        if self._is_dropped(sender):
+            _runs[task.request] = None, attach(sender or get_current())
+            return
         span = self._tracer.start_span(f"{stock._TASK_RUN}/{task.name}", context=sender, kind=SpanKind.CONSUMER)
         _runs[task.request] = span, attach(set_span_in_context(span, sender))
 
@@ -147,6 +160,8 @@ class CeleryInstrumentor(InPlace, _Stock):  # type: ignore[misc]
             return
         span, token = run
         detach(token)
+        if span is None:
+            return
         try:
             if span.is_recording():
                 span.set_attribute(stock._TASK_TAG_KEY, stock._TASK_RUN)
@@ -174,4 +189,5 @@ class CeleryInstrumentor(InPlace, _Stock):  # type: ignore[misc]
 def _running(task: Any) -> Span | None:
     """The recording span of the run that this process makes of a task."""
     run = _runs.get(task.request)
-    return run[0] if run is not None and run[0].is_recording() else None
+    span = None if run is None else run[0]
+    return span if span is not None and span.is_recording() else None

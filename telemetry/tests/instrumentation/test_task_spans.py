@@ -17,7 +17,15 @@ from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    Decision,
+    ParentBased,
+    ParentBasedTraceIdRatio,
+    Sampler,
+    StaticSampler,
+)
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from telemetry.instrumentation import clients, privacy, spans, task_spans, task_spans_celery
@@ -214,6 +222,50 @@ class TestChain:
         assert (0, 0) == (int(first[3], 16) & 1, int(second[3], 16) & 1)
         assert first[1] == second[1], "one trace"
         assert ([], [], [], []) == (tracing.spans(), worker.spans(), tracing.failures, worker.failures)
+
+
+class TestSampling:
+    @pytest.fixture
+    def made(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The names of the span objects that are made."""
+        made: list[str] = []
+        kind: Any = type(Tracing().tracer)
+        start = kind.start_span
+
+        def start_span(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+            made.append(name)
+            return start(self, name, *args, **kwargs)
+
+        monkeypatch.setattr(kind, "start_span", start_span)
+        return made
+
+    def work(self, tracing: Tracing, sent: list[dict[str, Any]]) -> None:
+        """A task is sent, and another runs and sends one, below a parent that is not sampled."""
+        parent = trace.SpanContext(7, 2, is_remote=False)
+        with tracing:
+            with trace.use_span(trace.NonRecordingSpan(parent)):
+                does.delay()
+            run(again, traceparent=sent[-1]["traceparent"])
+
+    @pytest.mark.parametrize("sampler", [ParentBased(ALWAYS_ON), ParentBasedTraceIdRatio(1.0)])
+    def test_no_span_is_made_where_the_sdks_own_sampler_would_drop_it(
+        self, sampler: Sampler, made: list[str], sent: list[dict[str, Any]]
+    ) -> None:
+        self.work(Tracing(sampler), sent)
+        assert [] == made
+        assert [(f"{7:032x}", "00")] * 2 == [tuple(each["traceparent"].split("-")[1::2]) for each in sent]
+
+    @pytest.mark.parametrize("sampled", [False, True])
+    def test_any_other_sampler_is_asked(self, sampled: bool, made: list[str], sent: list[dict[str, Any]]) -> None:
+        configured = ParentBased(
+            ALWAYS_ON,
+            local_parent_not_sampled=ALWAYS_ON if sampled else StaticSampler(Decision.DROP),
+            remote_parent_not_sampled=ALWAYS_ON if sampled else StaticSampler(Decision.DROP),
+        )
+        tracing = Tracing(configured)
+        self.work(tracing, sent)
+        assert ["apply_async/shop.does", "run/shop.again", "apply_async/shop.again"] == made
+        assert (3 if sampled else 0) == len(tracing.spans())
 
 
 class TestSwitch:
