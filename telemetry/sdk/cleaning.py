@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, Status
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from telemetry.sdk._private import processors_in, processors_of, set_exporter
 from telemetry.sdk.tracing import LazyBatchProcessor
@@ -105,7 +105,7 @@ class _Clean(ReadableSpan):
     def __init__(self, span: ReadableSpan, rules: Rules) -> None:
         super().__init__(
             name=rules.name(span.name, span.attributes or {}),
-            context=span.context,
+            context=span.context and _context(span.context, rules),
             parent=span.parent,
             resource=span.resource,
             attributes=rules.attributes(span.attributes or {}),
@@ -113,7 +113,7 @@ class _Clean(ReadableSpan):
                 Event(rules.masked(event.name), rules.attributes(event.attributes or {}), event.timestamp)
                 for event in span.events
             ],
-            links=[Link(link.context, rules.attributes(link.attributes or {})) for link in span.links],
+            links=[Link(_context(link.context, rules), rules.attributes(link.attributes or {})) for link in span.links],
             kind=span.kind,
             status=Status(
                 span.status.status_code,
@@ -136,6 +136,15 @@ class _Clean(ReadableSpan):
     @property
     def dropped_links(self) -> int:
         return self._lost[2]
+
+
+def _context(context: SpanContext, rules: Rules) -> SpanContext:
+    """The context without entries of its trace state that hold what is private: those come with a request."""
+    found = context.trace_state
+    clean = [(name, value) for name, value in found.items() if rules.masked(value) == value]
+    if len(clean) == len(found):
+        return context
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, TraceState(clean))
 
 
 def _error(span: ReadableSpan) -> str:

@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import Link, SpanContext, StatusCode, TraceFlags, TraceState
 
 from telemetry.instrumentation import privacy
 from telemetry.instrumentation.privacy import REDACTED
@@ -72,6 +73,22 @@ class TestCleaningExporter:
         provider.add_span_processor(SimpleSpanProcessor(CleaningExporter(gone, privacy, unexpected)))
         provider.get_tracer("somebody").start_span(name, attributes=found).end()
         assert [shown] == [span.name for span in gone.get_finished_spans()]
+
+    def test_lets_no_private_trace_state_out(self) -> None:
+        gone = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(CleaningExporter(gone, privacy, unexpected)))
+        state = TraceState([("a", "jane@example.org"), ("ot", "th:8")])
+        sender = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1), trace_state=state)
+        parent = trace.set_span_in_context(trace.NonRecordingSpan(sender))
+        provider.get_tracer("somebody").start_span("work", parent, links=[Link(sender)]).end()
+        (span,) = gone.get_finished_spans()
+        assert ([("ot", "th:8")], 1, 1) == (
+            list(span.context.trace_state.items()),
+            span.context.trace_id,
+            span.context.trace_flags,
+        )
+        assert [[("ot", "th:8")]] == [list(link.context.trace_state.items()) for link in span.links]
 
     def test_keeps_a_span_in_that_it_cannot_clean(self) -> None:
         class Broken:
