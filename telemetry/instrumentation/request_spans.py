@@ -25,7 +25,8 @@ from opentelemetry.util.http import ExcludeList
 from telemetry.catalogue.http import CLIENT_GONE
 from telemetry.instrumentation import privacy
 from telemetry.instrumentation._http_values import is_cancelled, may_stay_unread, qualified_name
-from telemetry.instrumentation._request_attributes import OTHER, RequestAttributes, Rules, method_of
+from telemetry.instrumentation._request_attributes import Rules
+from telemetry.instrumentation._request_start import starter
 from telemetry.instrumentation._response_header import tell
 from telemetry.instrumentation._stock import is_in, set_response_status
 from telemetry.instrumentation._stream import keep_in, on_end
@@ -33,21 +34,23 @@ from telemetry.instrumentation.request_queries import describe
 from telemetry.instrumentation.served import ATTRIBUTE
 from telemetry.instrumentation.underway import current
 
+_INTERNAL, _SERVER = SpanKind.INTERNAL, SpanKind.SERVER
 _response_propagator: Callable[[], Any] = get_global_response_propagator
 
 
 class _Served:
-    """One request's span; `entered` are the tokens that must be given back, the last one first."""
+    """One request's span; `token` gives back the context that was there before it, once."""
 
-    __slots__ = ("entered", "exception", "name", "recording", "span", "underway")
+    __slots__ = ("exception", "name", "recording", "span", "token", "underway")
 
-    def __init__(self, span: Span, name: str, entered: list[Any]) -> None:
+    def __init__(self, span: Span, token: Any) -> None:
         self.span = span
-        self.name = name
-        self.entered = entered
+        self.token = token
         self.recording = span.is_recording()
-        self.underway = current.get() if self.recording else None
         self.exception: BaseException | None = None
+        if self.recording:
+            self.underway = current.get()
+            self.name = getattr(span, "name", "HTTP")
 
 
 class _Inside:
@@ -88,6 +91,7 @@ class SpanMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(cast(Any, self))
+        self._tracer: Tracer | None = None
         # Which headers may carry a context is the propagators' to say, once.
         self._carriers = tuple(
             f"HTTP_{field.upper().replace('-', '_')}" for field in propagate.get_global_textmap().fields
@@ -124,29 +128,30 @@ class SpanMiddleware:
             served.exception = exception
 
     def _begin(self, request: HttpRequest) -> _Served | None:
-        entered: list[Any] = []
+        token: Any = None
         try:
             if self.excluded is not None and self.excluded.url_disabled(_url(request)):
                 return None
-            method = method_of(request)
-            name = "HTTP" if method == OTHER else method
-            kind, parent = SpanKind.INTERNAL, context.get_current()
-            if get_current_span(parent) is INVALID_SPAN:
-                kind = SpanKind.SERVER
+            kind, parent = _INTERNAL, context.get_current()
+            if not parent or get_current_span(parent) is INVALID_SPAN:
+                kind = _SERVER
                 meta = request.META
                 for carrier in self._carriers:
                     if carrier in meta:
                         parent = propagate.extract(meta, getter=wsgi.wsgi_getter)
                         break
-            span = self.tracer.start_span(name, parent, kind, RequestAttributes(request, self.rules))
-            entered.append(context.attach(set_span_in_context(span, parent)))
-            served = request.__dict__[ATTRIBUTE] = _Served(span, name, entered)
+            if self.tracer is not self._tracer:
+                self._tracer, self._start = self.tracer, starter(self.tracer, self.rules)
+            span = self._start(parent, kind, request)
+            token = context.attach(set_span_in_context(span, parent))
+            served = request.__dict__[ATTRIBUTE] = _Served(span, token)
             if self.request_hook is not None:
                 self._call("spans.request_hook", self.request_hook, span, request)
             return served
         except Exception as error:  # noqa: BLE001
             self.failed("spans.begin", error)
-            _leave(entered)
+            if token is not None:
+                context.detach(token)
             return None
 
     def _answered(self, served: _Served, request: HttpRequest, response: HttpResponseBase) -> None:
@@ -164,7 +169,7 @@ class SpanMiddleware:
             self.failed("spans.end", error)
         try:
             inside = context.get_current() if getattr(response, "streaming", False) else None
-            _leave(served.entered)
+            _leave(served)
             if inside is not None:
                 unread = may_stay_unread(request, response)
                 on_end(response, lambda sent, error, left: self._end(served, error, left and not unread))
@@ -213,7 +218,7 @@ class SpanMiddleware:
         if served is None:
             return
         try:
-            _leave(served.entered)
+            _leave(served)
             if served.recording:
                 self._name(served, request)
         except Exception as problem:  # noqa: BLE001
@@ -245,9 +250,10 @@ class SpanMiddleware:
             served.span.end()
 
 
-def _leave(entered: list[Any]) -> None:
-    while entered:
-        context.detach(entered.pop())
+def _leave(served: _Served) -> None:
+    token, served.token = served.token, None
+    if token is not None:
+        context.detach(token)
 
 
 def _url(request: HttpRequest) -> str:
