@@ -69,8 +69,12 @@ class Result:
         return found
 
 
-def play(scene: Scene, rounds: int, told: Callable[[str], None]) -> Result:
-    """A B C, A B C, …: each contender once a round, beginning with another one each time.
+def play(
+    scene: Scene, rounds: int, told: Callable[[str], None], alone: Callable[[Scene, str], Outcome] | None = None
+) -> Result:
+    """A B C, B C A, …: each contender once a round, beginning with another one each time.
+
+    `alone` lets one play, by default in a process of its own; `told` hears how far it is.
 
     Raises:
         Unfair: the contenders' facts differ.
@@ -82,7 +86,7 @@ def play(scene: Scene, rounds: int, told: Callable[[str], None]) -> Result:
         facts: dict[str, object] = {}
         first = turn % len(scene.contenders)
         for contender in (*scene.contenders[first:], *scene.contenders[:first]):
-            outcome = _alone(scene, contender)
+            outcome = (alone or _alone)(scene, contender)
             prices[contender].append(outcome.price)
             also[contender].append(outcome.also)
             facts[contender] = outcome.facts

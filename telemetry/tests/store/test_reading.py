@@ -76,6 +76,20 @@ class TestReadWhileFolding:
         assert [{(): [2.0]}, {}] == parts(keep.read())
 
 
+class TestKeys:
+    def test_equal_ones_of_segments_are_one_object(self, tmp_path: Path) -> None:
+        """A reader of 64 workers keeps the keys of one."""
+        stores = [opened(tmp_path) for _ in range(3)]
+        for store in stores:
+            store.table(C).add(("x",), 1)
+        reader = Reader(tmp_path)
+        reader.read()
+        tables = [defined for known in reader._known.values() for defined in known.records.tables.values()]
+        keys = [key for defined in tables if defined.layout == C for key, _ in defined.series]
+        assert [("x",)] * 3 == keys
+        assert 1 == len(set(map(id, keys)))
+
+
 class TestTakenForDead:
     def test_what_was_folded_is_not_counted_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """No witness is perfect: a process that was folded alive begins anew with what it records from then."""
