@@ -32,6 +32,7 @@ class Recorder:
         self._limit = SeriesLimit(limit, budgets)
         self._keys = stream.keys
         self._cache: dict[object, Key] = {}
+        self._types: dict[tuple[type, ...], tuple[type, ...]] = {}
         self._room = 4 * limit  # other orders of the same attributes are remembered apart
         self._kind = stream.layout.kind
         self._exemplar_filter = exemplar_filter if stream.layout.exemplars else None
@@ -73,7 +74,9 @@ class Recorder:
             if kept:
                 if len(self._cache) >= self._room:
                     self._cache.clear()
-                self._cache[seen] = known
+                # Built from what is kept anyway: the key's pairs and the types of other series.
+                types = self._types.setdefault(types, types)
+                self._cache[(types, *known) if seen[1:] == known else (types, *seen[1:])] = known
         return known
 
     def _admit(self, key: Key) -> tuple[Key, bool]:
