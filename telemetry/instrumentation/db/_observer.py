@@ -11,10 +11,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from telemetry.catalogue.db import NO, YES, DbCatalogue
 from telemetry.instrumentation._current import sampled
+from telemetry.instrumentation.db._exemplars import Exemplars
 from telemetry.instrumentation.db._pools import Pools, has_pool
 from telemetry.instrumentation.db.operations import FREQUENT, operation
 from telemetry.instrumentation.guard import Bounded, Guard
-from telemetry.instrumentation.underway import current, exemplar_of
+from telemetry.instrumentation.underway import current
 from telemetry.store import Histogram, Store
 
 _SYSTEMS = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "oracle": "oracle.db"}
@@ -33,7 +34,7 @@ class Tables:
         self.guard = guard
         self.pools = pools
         self.query = store.table(catalogue.query)
-        self.query_sampled = store.table(catalogue.query_sampled)
+        self.exemplars = Exemplars(store.table(catalogue.query_sampled))
         self.rows = store.table(catalogue.rows)
         self.connections = store.table(catalogue.connections)
         self.connection_errors = store.table(catalogue.connection_errors)
@@ -48,7 +49,7 @@ class Observer:
         self._tables = tables
         self._store = tables.store
         self._query = tables.query
-        self._sampled = tables.query_sampled
+        self._exemplars = tables.exemplars
         self._database = (alias, vendor)
         self._labels: tuple[str, ...] = ()
         self._frequent: dict[str, Histogram] = {}
@@ -115,7 +116,7 @@ class Observer:
                 request.executed(sql, elapsed)
             span = request.span if request is not None and request.traced else sampled()
             if span is not None:
-                self._sampled.observe(series.key, elapsed, exemplar_of(span, elapsed))
+                self._exemplars.keep(series, elapsed, span)
             if rows is not None:
                 self._tables.rows.add(self._database, rows())
         except Exception as exc:  # noqa: BLE001

@@ -1,40 +1,56 @@
 """Spans of the SDK below a sampled span of its own, made without what is decided already.
 
 `Tracer.start_span` asks the sampler, checks every attribute and finds out where it is, for 11 µs. Of a query
-all that is known: the parent is sampled, the sampler follows it, the attributes are texts and numbers. The
-span is the SDK's own, of its class; where anything is not as it is known, the SDK's way is taken.
+all that is known: the parent is sampled, the sampler follows it, the attributes are texts and numbers. And each
+object of a span that waits to be exported is looked at by the garbage collector several times. So the attributes
+of a statement are one object for all its spans, and there are lists of events and links only where there is one.
+What is exported is the SDK's own; where anything is not as it is known, the SDK's way is taken.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from threading import Lock
 from time import time_ns
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, Span, SpanContext, SpanKind, Tracer
-from opentelemetry.trace.propagation import _SPAN_KEY
+from opentelemetry.trace import (
+    DEFAULT_TRACE_OPTIONS,
+    DEFAULT_TRACE_STATE,
+    INVALID_SPAN_CONTEXT,
+    Span,
+    SpanContext,
+    SpanKind,
+    Tracer,
+)
+
+from telemetry.instrumentation._current import SPAN_KEY
 
 _SPAN = """
     _attributes _context _end_time _events _instrumentation_info _instrumentation_scope _kind _limits _links _lock
     _name _parent _record_end_metrics _record_exception _resource _sampler _set_status_on_exception _span_processor
     _start_time _status _trace_config
 """
-_ATTRIBUTES = "_dict _immutable _lock dropped max_value_len maxlen"
 _MOST = 16
 """More attributes than a query's span has."""
 
-Start = Callable[[str, Context, dict[str, Any]], Span]
+Start = Callable[[str, Context, Mapping[str, Any]], Span]
+
+
+def shared(attributes: Mapping[str, Any]) -> BoundedAttributes:
+    """Attributes, texts and integers, for any number of spans: a span that is given more has a copy from then on."""
+    return BoundedAttributes(None, attributes)
 
 
 def starter(tracer: Tracer) -> Start:
-    """What starts a client span of this name in this context; its attributes are texts and integers, and given away."""
+    """What starts a client span of this name in this context, with attributes that are best `shared`."""
 
-    def start(name: str, context: Context, attributes: dict[str, Any]) -> Span:
-        return tracer.start_span(name, context, SpanKind.CLIENT, attributes)
+    def start(name: str, context: Context, attributes: Mapping[str, Any]) -> Span:
+        return tracer.start_span(name, context, SpanKind.CLIENT, dict(attributes))
 
     try:
         return _quick(tracer, start) or start
@@ -65,30 +81,29 @@ def _quick(tracer: Any, start: Start) -> Start | None:
         limits=limits,
         instrumentation_scope=tracer._instrumentation_scope,
     )
-    same, same_attributes = vars(made), vars(made._attributes)
-    if same.keys() != {*_SPAN.split()} or same_attributes.keys() != {*_ATTRIBUTES.split()}:
+    same = dict(vars(made))
+    if same.keys() != {*_SPAN.split()} or tuple(SpanContext(1, 2, False)) != (1, 2, False, *_NO_TRACE):
         return None
-    kind, sampled = type(made), sampling.Decision.RECORD_AND_SAMPLE
-    span_id, measure, processor = tracer.id_generator.generate_span_id, tracer._tracer_metrics, tracer.span_processor
-    make_attributes = BoundedAttributes.__new__
+    del same["_events"], same["_links"]
+    kind: Any = type(made)
+    ours: Any = _lighter(kind, sdk.ReadableSpan)
+    sampled, measure, processor = sampling.Decision.RECORD_AND_SAMPLE, tracer._tracer_metrics, tracer.span_processor
+    new_id, new_span, new_context = tracer.id_generator.generate_span_id, object.__new__, tuple.__new__
 
-    def quick(name: str, context: Context, attributes: dict[str, Any]) -> Span:
-        around: Any = context.get(_SPAN_KEY)
-        parent = around.get_span_context() if type(around) is kind else INVALID_SPAN_CONTEXT
-        if not parent.trace_flags & 1 or not parent.is_valid or not tracer._is_enabled():
+    def quick(name: str, context: Context, attributes: Mapping[str, Any]) -> Span:
+        around: Any = context.get(SPAN_KEY)
+        parent = around.get_span_context() if type(around) in (kind, ours) else INVALID_SPAN_CONTEXT
+        trace_id, _, _, flags, state, valid = parent
+        if not flags & 1 or not valid or not tracer._is_enabled():
             return start(name, context, attributes)
-        kept = make_attributes(BoundedAttributes)
-        kept.__dict__ = {**same_attributes, "_dict": attributes, "_lock": Lock()}
-        span: Any = object.__new__(kind)
+        span: Any = new_span(ours)
         span.__dict__ = {
             **same,
             "_name": name,
-            "_context": SpanContext(parent.trace_id, span_id(), False, parent.trace_flags, parent.trace_state),
+            "_context": new_context(SpanContext, (trace_id, new_id(), False, flags, state, True)),
             "_parent": parent,
             "_lock": Lock(),
-            "_attributes": kept,
-            "_events": made._new_events(),
-            "_links": made._new_links(()),
+            "_attributes": attributes if type(attributes) is BoundedAttributes else shared(attributes),
             "_record_end_metrics": measure.start_span(parent, sampled),
             "_start_time": time_ns(),
         }
@@ -96,3 +111,61 @@ def _quick(tracer: Any, start: Start) -> Start | None:
         return span  # type: ignore[no-any-return]
 
     return quick
+
+
+_NO_TRACE = (DEFAULT_TRACE_OPTIONS, DEFAULT_TRACE_STATE, True)
+
+
+@lru_cache(8)
+def _lighter(kind: Any, readable: Callable[..., Any]) -> Any:
+    """The SDK's class of spans, with lists that are made when they are asked for, and attributes that are shared."""
+
+    class _Span(kind):  # type: ignore[misc]
+        _events = _Made("_events", kind._new_events)
+        _links = _Made("_links", lambda span: kind._new_links(span, ()))
+
+        def set_attribute(self, key: str, value: Any) -> None:
+            self._own_attributes()
+            super().set_attribute(key, value)
+
+        def set_attributes(self, attributes: Any) -> None:
+            self._own_attributes()
+            super().set_attributes(attributes)
+
+        def _own_attributes(self: Any) -> None:
+            with self._lock:
+                if self._end_time is None and self._attributes._immutable:
+                    self._attributes = BoundedAttributes(
+                        self._limits.max_span_attributes, self._attributes, immutable=False
+                    )
+
+        def _readable_span(self) -> Any:
+            own = vars(self)
+            return readable(
+                name=self._name,
+                context=self._context,
+                parent=self._parent,
+                resource=self._resource,
+                attributes=self._attributes,
+                events=own.get("_events", ()),
+                links=own.get("_links", ()),
+                kind=self._kind,
+                status=self._status,
+                start_time=self._start_time,
+                end_time=self._end_time,
+                instrumentation_info=self._instrumentation_info,
+                instrumentation_scope=self._instrumentation_scope,
+            )
+
+    return _Span
+
+
+class _Made:
+    """An attribute that is made when it is asked for, if it has not been set."""
+
+    def __init__(self, name: str, make: Callable[[Any], Any]) -> None:
+        self._name = name
+        self._make = make
+
+    def __get__(self, span: Any, owner: type) -> Any:
+        return vars(span).setdefault(self._name, self._make(span))

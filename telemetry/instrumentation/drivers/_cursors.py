@@ -145,8 +145,13 @@ class Traced:
         self._made: Callable[[Any], Any] = lru_cache(64)(self._make)
 
     def __call__(self, base: Any) -> Any:
-        """The subclass of this class that has spans; anything else, and what has spans already, is given back."""
-        return self._made(base) if isinstance(base, type) and not issubclass(base, _Mark) else base
+        """The subclass of this class that has spans; anything else, and what has spans already, is given back.
+
+        So is every class where no query has a span.
+        """
+        if self._tracing.drops_all or not isinstance(base, type) or issubclass(base, _Mark):
+            return base
+        return self._made(base)
 
     def _make(self, base: type) -> type:
         methods = {name: spanned(getattr(base, name), self._tracing) for name, spanned in self._methods.items()}

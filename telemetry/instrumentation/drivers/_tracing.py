@@ -15,21 +15,24 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach
 from opentelemetry.instrumentation import _semconv, dbapi
 from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PLAIN
 from opentelemetry.trace import NonRecordingSpan, Span, TracerProvider, get_tracer
-from opentelemetry.trace.propagation import _SPAN_KEY, set_span_in_context
+from opentelemetry.trace.propagation import set_span_in_context
 
 from telemetry.instrumentation import _rules, privacy
+from telemetry.instrumentation._current import SPAN_KEY, context
 from telemetry.instrumentation._stock import DATABASE, DATABASE_SCHEMA, HTTP, NO_METERS, conventions
-from telemetry.instrumentation.drivers._children import starter
+from telemetry.instrumentation.drivers._children import shared, starter
 from telemetry.instrumentation.drivers._sampling import answers
 
 _FIRST_WORD = re.compile(r"[\s(]*+([A-Za-z]++)(?![\w$])")
 _COPY = "COPY"
 _STATEMENTS, _LONGEST = 512, 4096
 """How many statements' attributes are kept for the next time, and of how many characters."""
+_DATABASES = 64
+"""For how many databases, as their connections tell them, they are kept."""
 
 _logger = logging.getLogger("telemetry")
 _logged: set[str] = set()
@@ -57,6 +60,14 @@ Query = tuple[Span, Any]
 """A query that runs: its span, and the token to be given back where that is the current one."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Facts:
+    """The name of a span whose query has none, and the attributes that are the same for all on a connection."""
+
+    name: str
+    attributes: Mapping[str, Any]
+
+
 def log_once(where: str, error: BaseException) -> None:
     """One log record for each place where spans are lost."""
     if where not in _logged:
@@ -72,16 +83,18 @@ class Tracing:
     ) -> None:
         tracer = get_tracer(stock.__name__, stock.__version__, provider, DATABASE_SCHEMA)
         self._start = starter(tracer)
-        self._drops_all, self._drops_unsampled = answers(getattr(tracer, "sampler", None))
+        self.drops_all, self._drops_unsampled = answers(getattr(tracer, "sampler", None))
         self._options = options
         self._plain = not (options.enable_commenter or options.capture_parameters)
         self._system = system
         mode = conventions(DATABASE)
         self._stable, self._old = _semconv._report_new(mode), _semconv._report_old(mode)
-        self._facts: WeakKeyDictionary[Any, tuple[str, dict[str, Any]]] = WeakKeyDictionary()
+        self._facts: WeakKeyDictionary[Any, _Facts] = WeakKeyDictionary()
+        self._same: dict[Any, _Facts] = {}
         self._no_facts = self._known(None)
         self._rules = _rules.current
         self._told = lru_cache(_STATEMENTS)(self._tell)
+        self._made = lru_cache(_STATEMENTS)(self._make)
         self._failed = failed
         # The stock tracer is asked for what is neither text nor composed of texts, and for sqlcommenter's comments.
         self._stock: Any = dbapi.CursorTracer(
@@ -98,18 +111,16 @@ class Tracing:
 
     def silent(self) -> bool:
         """Whether a query that begins now has no span for sure."""
-        if self._drops_all:
-            return True
-        context = get_current()
-        if not context:
+        found = context()
+        if not found:
             return False
         if self._drops_unsampled:
-            span = context.get(_SPAN_KEY)
+            span = found.get(SPAN_KEY)
             if type(span) is NonRecordingSpan:
                 parent = span.get_span_context()
                 if not parent.trace_flags & 1 and parent.is_valid:
                     return True
-        return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(_SUPPRESS_INSTRUMENTATION_KEY_PLAIN))
+        return bool(found.get(_SUPPRESS_INSTRUMENTATION_KEY) or found.get(_SUPPRESS_INSTRUMENTATION_KEY_PLAIN))
 
     def begin(
         self, cursor: Any, args: Any, kwargs: Mapping[str, Any], *, current: bool = True
@@ -125,8 +136,10 @@ class Tracing:
             if self._rules is not _rules.current:
                 self._rules = _rules.current
                 self._told.cache_clear()
-            name, told = self._told(text) if len(text) <= _LONGEST else self._tell(text)
-            query = self._begin(cursor, name, told, current)
+                self._made.cache_clear()
+            facts = self._facts_of(cursor)
+            name, attributes = self._made(text, facts) if len(text) <= _LONGEST else self._make(text, facts)
+            query = self._begin(name, attributes, current)
             if not self._plain and args and query[0].is_recording():
                 args = self._extra(query[0], cursor, args)
         except Exception as error:  # noqa: BLE001
@@ -136,7 +149,8 @@ class Tracing:
     def begin_copy(self, cursor: Any) -> Query | None:
         """Start the span of a COPY whose statement the driver makes by itself. Never raises."""
         try:
-            return self._begin(cursor, _COPY, {"db.operation.name": _COPY} if self._stable else {}, True)
+            told = {"db.operation.name": _COPY} if self._stable else {}
+            return self._begin(_COPY, {**self._facts_of(cursor).attributes, **told}, True)
         except Exception as error:  # noqa: BLE001
             self._failed("spans.query", error)
             return None
@@ -160,11 +174,15 @@ class Tracing:
         except Exception as problem:  # noqa: BLE001
             self._failed("spans.query", problem)
 
-    def _begin(self, cursor: Any, name: str, told: Mapping[str, Any], current: bool) -> Query:
-        database, known = self._facts_of(cursor)
-        context = get_current()
-        span = self._start(name or database, context, {**known, **told})
-        return span, attach(set_span_in_context(span, context)) if current else None
+    def _begin(self, name: str, attributes: Mapping[str, Any], current: bool) -> Query:
+        around = context()
+        span = self._start(name, around, attributes)
+        return span, attach(set_span_in_context(span, around)) if current else None
+
+    def _make(self, text: str, facts: _Facts) -> tuple[str, Mapping[str, Any]]:
+        """The name and the attributes of a statement's spans on these connections."""
+        name, told = self._told(text) if len(text) <= _LONGEST else self._tell(text)
+        return name or facts.name, shared({**facts.attributes, **told})
 
     def _tell(self, text: str) -> tuple[str, dict[str, Any]]:
         """The span's name and the attributes that a statement gives, under the present rules of privacy."""
@@ -205,8 +223,7 @@ class Tracing:
             query = self._stock.get_statement(cursor, args)
         return query.decode("utf-8", "replace") if isinstance(query, bytes) else str(query)
 
-    def _facts_of(self, cursor: Any) -> tuple[str, dict[str, Any]]:
-        """The name of a span whose query has none, and the attributes that are the same for all on the connection."""
+    def _facts_of(self, cursor: Any) -> _Facts:
         if self._system == "sqlite":
             return self._no_facts
         connection = cursor.connection
@@ -218,12 +235,12 @@ class Tracing:
                 return self._no_facts
         return found
 
-    def _known(self, info: Any) -> tuple[str, dict[str, Any]]:
+    def _known(self, info: Any) -> _Facts:
         mode, server_mode = conventions(DATABASE), conventions(HTTP)
         known: dict[str, Any] = {}
         _semconv._set_db_system(known, self._system, mode)
         if info is None:
-            return self._system, known
+            return _Facts(self._system, known)
         _semconv._set_db_name(known, info.dbname, mode)
         if info.user:
             _semconv._set_db_user(known, info.user, mode)
@@ -231,4 +248,7 @@ class Tracing:
             _semconv._set_http_net_peer_name_client(known, info.host, server_mode)
         if info.port:
             _semconv._set_http_peer_port_client(known, info.port, server_mode)
-        return info.dbname or self._system, known
+        facts = _Facts(info.dbname or self._system, known)
+        # Connections come and go; what is kept of statements is to outlast them.
+        same = (facts.name, *known.items())
+        return self._same.setdefault(same, facts) if len(self._same) < _DATABASES else self._same.get(same, facts)

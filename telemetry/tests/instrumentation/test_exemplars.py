@@ -15,14 +15,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from telemetry.catalogue.cache import cache_catalogue
+from telemetry.catalogue.db import db_catalogue
 from telemetry.exposition import openmetrics
 from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._stock import HTTP, conventions
 from telemetry.instrumentation.cache import CacheInstrumentation
+from telemetry.instrumentation.db._exemplars import Exemplars
 from telemetry.instrumentation.db._pools import Pools
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.request_spans import SpanMiddleware
@@ -185,6 +187,28 @@ class TestExemplars:
             ask()
         context = span.get_span_context()
         assert {(f"{context.trace_id:032x}", f"{context.span_id:016x}")} == shown(recording)[QUERY]
+
+
+class TestExemplarsOfQueries:
+    def test_of_a_bucket_there_is_one_in_a_tenth_of_a_second(self) -> None:
+        store, catalogue, now = MemoryStore(), db_catalogue(), [0.0]
+        kept = Exemplars(store.table(catalogue.query_sampled), clock=lambda: now[0])
+        fast, other = (store.table(catalogue.query).histogram((alias,) * 7) for alias in ("one", "two"))
+
+        def spans() -> list[int]:
+            found = store.read().tables[catalogue.query_sampled.name].exemplars
+            return sorted(each.span_id for series in found.values() for each in series.values())
+
+        for at, series, value, span, expected in [
+            (5.00, fast, 0.001, 1, [1]),
+            (5.09, fast, 0.001, 2, [1]),
+            (5.09, fast, 9.0, 3, [1, 3]),
+            (5.09, other, 0.001, 4, [1, 3, 4]),
+            (5.11, fast, 0.001, 5, [3, 4, 5]),
+        ]:
+            now[0] = at
+            kept.keep(series, value, SpanContext(1, span, is_remote=False, trace_flags=TraceFlags(1)))
+            assert expected == spans()
 
 
 class TestOtherExemplars:

@@ -151,6 +151,11 @@ class TestSampling:
     ) -> None:
         assert [] == self.made(Traces(sampler), monkeypatch)
 
+    @pytest.mark.parametrize(("sampler", "own"), [(ALWAYS_OFF, True), (ParentBased(ALWAYS_OFF), False)])
+    def test_cursors_are_the_drivers_own_where_every_span_would_be_dropped(self, sampler: Sampler, own: bool) -> None:
+        with instrumented(ours(), Traces(sampler)):
+            assert own == (type(sqlite3.connect(":memory:").cursor()) is sqlite3.Cursor)
+
     @pytest.mark.parametrize("decision", [Decision.DROP, Decision.RECORD_AND_SAMPLE])
     def test_any_other_sampler_is_asked(self, decision: Decision) -> None:
         plain, configured = Asked(decision), Asked(decision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
 
-from telemetry.instrumentation.drivers._children import starter
+from telemetry.instrumentation.drivers._children import shared, starter
 
 ATTRIBUTES: dict[str, Any] = {"db.query.text": "SELECT ?", "server.port": 5432}
 
@@ -79,6 +80,31 @@ class TestQuickSpan:
         two.end()
         (_, other) = started.exporter.get_finished_spans()
         assert (ATTRIBUTES, ()) == (dict(other.attributes or {}), other.events)
+
+    @pytest.mark.parametrize("more", [
+        lambda span: span.set_attribute("more", True),
+        lambda span: span.set_attributes({"more": True, "and": 1}),
+    ], ids=["one", "several"])  # fmt: skip
+    def test_has_a_copy_of_shared_attributes_once_it_is_given_more(
+        self, monkeypatch: pytest.MonkeyPatch, more: Callable[[trace.Span], None]
+    ) -> None:
+        started, attributes = Started(monkeypatch), shared(ATTRIBUTES)
+        below = trace.set_span_in_context(started.request())
+        one, two = (starter(started.tracer)("SELECT", below, attributes) for _ in range(2))
+        more(one)
+        one.set_attribute("last", "é")
+        for span in (one, two):
+            span.end()
+            span.set_attribute("late", 1)
+        first, second = (span.attributes or {} for span in started.exporter.get_finished_spans())
+        assert {**ATTRIBUTES, "more": True, "last": "é"} == {key: first[key] for key in first if key != "and"}
+        assert ATTRIBUTES == dict(second) == dict(attributes)
+
+    def test_a_query_below_a_query_is_no_less_quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        started = Started(monkeypatch)
+        outer = started.query(started.request())
+        inner: Any = started.query(outer)
+        assert (outer.get_span_context(), 0) == (inner.parent, started.asked)
 
     def test_processors_are_told_of_its_start_and_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[Any] = []
