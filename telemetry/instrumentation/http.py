@@ -15,6 +15,7 @@ from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from telemetry.catalogue.http import CLIENT_GONE, INVALID_METHOD, NO, UNNAMED_VIEW, YES, HttpCatalogue
 from telemetry.instrumentation._exchange import ATTRIBUTE, Exchange
+from telemetry.instrumentation._exemplars import Exemplars
 from telemetry.instrumentation._http_labels import HttpLabels
 from telemetry.instrumentation._http_values import (
     METHODS,
@@ -31,7 +32,6 @@ from telemetry.instrumentation._stream import keep_in, on_end
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.request_queries import RequestQueries
 from telemetry.instrumentation.served import span_of
-from telemetry.instrumentation.underway import exemplar_of
 from telemetry.store import Store
 
 
@@ -72,11 +72,11 @@ class HttpInstrumentation:
         self._closed = store.table(catalogue.closed)
         self._abandoned = store.table(catalogue.abandoned)
         self._done = store.table(catalogue.done)
-        self._view_sampled = store.table(catalogue.view_sampled)
-        self._done_sampled = store.table(catalogue.done_sampled)
+        self._view_exemplars = Exemplars(store.table(catalogue.view_sampled))
+        self._done_exemplars = Exemplars(store.table(catalogue.done_sampled))
         self._templates = store.table(catalogue.templates)
         self._exceptions = store.table(catalogue.exceptions)
-        self._response_body = store.table(catalogue.response_body)
+        self._response_body = store.table(catalogue.response_body).histogram(())
         self._labels = HttpLabels(limit, guard)
 
     def known(self, request: HttpRequest) -> bool:
@@ -193,10 +193,11 @@ class HttpInstrumentation:
             if not response.streaming:
                 self._answered.observe(key, elapsed)
                 if exchange.span is not None:
-                    self._view_sampled.observe((view, method), elapsed, exemplar_of(exchange.span, elapsed))
+                    by_view = (view, method)
+                    self._view_exemplars.keep(by_view, by_view, elapsed, exchange.span)
                 content = getattr(response, "content", None)
                 if content is not None:
-                    self._response_body.observe((), len(content))
+                    self._response_body.observe(len(content))
                 return
             self._streamed.add(key)
             on_end(response, partial(self._stream_closed, exchange, view, method, announced_length(response)))
@@ -261,9 +262,9 @@ class HttpInstrumentation:
             key, elapsed = (view, method), perf_counter() - exchange.inner
             self._closed.observe(key, elapsed)
             if exchange.span is not None:
-                self._view_sampled.observe(key, elapsed, exemplar_of(exchange.span, elapsed))
+                self._view_exemplars.keep(key, key, elapsed, exchange.span)
             # A server that sends a file by itself does not iterate; the header says how long it was.
-            self._response_body.observe((), announced if announced and not sent else sent)
+            self._response_body.observe(announced if announced and not sent else sent)
         except Exception as exc:  # noqa: BLE001
             self._guard.failed("http.stream", exc)
 
@@ -287,7 +288,7 @@ class HttpInstrumentation:
         elapsed = perf_counter() - exchange.arrived
         self._done.observe(key, elapsed)
         if exchange.span is not None:
-            self._done_sampled.observe(key, elapsed, exemplar_of(exchange.span, elapsed))
+            self._done_exemplars.keep(key, key, elapsed, exchange.span)
         if self._queries is not None:
             self._queries.ended(exchange, exchange.view, exchange.method)
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from opentelemetry.trace import Span
 
 from telemetry.catalogue.request_queries import RequestQueriesCatalogue
+from telemetry.instrumentation._exemplars import Exemplars
 from telemetry.instrumentation._statements import sanitize
 from telemetry.instrumentation.underway import TAIL, Underway, exemplar_of
 from telemetry.store import Store
@@ -35,21 +36,21 @@ class RequestQueries:
         self._queries = store.table(catalogue.queries)
         self._seconds = store.table(catalogue.seconds)
         self._repeated = store.table(catalogue.repeated)
-        self._queries_sampled = store.table(catalogue.queries_sampled)
-        self._seconds_sampled = store.table(catalogue.seconds_sampled)
+        self._queries_exemplars = Exemplars(store.table(catalogue.queries_sampled))
+        self._seconds_exemplars = Exemplars(store.table(catalogue.seconds_sampled))
 
     def ended(self, request: Underway, view: str, method: str) -> None:
         """A request has ended, and its response's last byte has been sent."""
         key, queries, span = (view, method), request.queries, request.span
         self._queries.observe(key, queries)
         if span is not None:
-            self._queries_sampled.observe(key, queries, exemplar_of(span, queries))
+            self._queries_exemplars.keep(key, key, queries, span)
         if not queries:
             return
         seconds = request.seconds
         self._seconds.observe(key, seconds)
         if span is not None:
-            self._seconds_sampled.observe(key, seconds, exemplar_of(span, seconds))
+            self._seconds_exemplars.keep(key, key, seconds, span)
         if queries > self._threshold and most(request) > self._threshold:
             self._repeated.observe((view,), 1.0, None if span is None else exemplar_of(span, 1.0))
 

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from telemetry.catalogue.db import NO, YES, DbCatalogue
 from telemetry.instrumentation._current import sampled
-from telemetry.instrumentation.db._exemplars import Exemplars
+from telemetry.instrumentation._exemplars import Exemplars
 from telemetry.instrumentation.db._pools import Pools, has_pool
 from telemetry.instrumentation.db.operations import FREQUENT, operation
 from telemetry.instrumentation.guard import Bounded, Guard
@@ -116,7 +116,7 @@ class Observer:
                 request.executed(sql, elapsed)
             span = request.span if request is not None and request.traced else sampled()
             if span is not None:
-                self._exemplars.keep(series, elapsed, span)
+                self._exemplars.keep(series, series.key, elapsed, span)
             if rows is not None:
                 self._tables.rows.add(self._database, rows())
         except Exception as exc:  # noqa: BLE001

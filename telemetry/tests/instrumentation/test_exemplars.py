@@ -21,10 +21,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from telemetry.catalogue.cache import cache_catalogue
 from telemetry.catalogue.db import db_catalogue
 from telemetry.exposition import openmetrics
+from telemetry.instrumentation._exemplars import Exemplars
 from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._stock import HTTP, conventions
 from telemetry.instrumentation.cache import CacheInstrumentation
-from telemetry.instrumentation.db._exemplars import Exemplars
 from telemetry.instrumentation.db._pools import Pools
 from telemetry.instrumentation.guard import Guard
 from telemetry.instrumentation.request_spans import SpanMiddleware
@@ -207,7 +207,7 @@ class TestExemplarsOfQueries:
             (5.11, fast, 0.001, 5, [3, 4, 5]),
         ]:
             now[0] = at
-            kept.keep(series, value, SpanContext(1, span, is_remote=False, trace_flags=TraceFlags(1)))
+            kept.keep(series, series.key, value, SpanContext(1, span, is_remote=False, trace_flags=TraceFlags(1)))
             assert expected == spans()
 
 
