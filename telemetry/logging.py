@@ -23,6 +23,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
@@ -36,11 +37,12 @@ __all__ = ["JsonFormatter", "TraceFilter"]
 
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OURS = frozenset({"trace_id", "span_id", "service"})
-_STATEMENTS = "django.db.backends."
+_STATEMENTS, _CELERY = "django.db.backends.", "celery."
 _DEEPEST = 5
 _CAUSES = 5
 _SHORTEST = 4
 """Characters of an exception's message that is looked for in texts; a shorter one is found in too many."""
+_SIMPLE = frozenset({str, int, float, bool})
 _TEXTS = (date, time, timedelta, Decimal, UUID)
 
 
@@ -126,7 +128,11 @@ class _Texts:
     """What may be shown of a record's texts; those that an application has made of an exception hold its message."""
 
     def __init__(self, record: logging.LogRecord) -> None:
-        self._hidden = list(_messages(record))
+        self._kind = _kind(str(record.name))
+        self._hidden: list[tuple[str, str]] = []
+        for error in (record.exc_info and record.exc_info[1], sys.exc_info()[1]):
+            if isinstance(error, BaseException):
+                self._hidden += _messages(error)
         request: Any = record.__dict__.get("request")
         match = getattr(request, "resolver_match", None)
         if match is not None and (captured := (*match.args, *match.captured_kwargs.values())):
@@ -134,18 +140,18 @@ class _Texts:
 
     def message(self, record: logging.LogRecord) -> str:
         """The record's message."""
-        if _is_of_statements(record):
+        if self._kind is _STATEMENTS:
             # Django's own message quotes the parameters.
             return privacy.sanitized(str(record.__dict__["sql"]) if "sql" in record.__dict__ else _formatted(record))
-        if task_records.is_of_celery(record) and (told := task_records.message_of(record)) is not None:
+        if self._kind is _CELERY and (told := task_records.message_of(record)) is not None:
             return privacy.masked(told)
         return self._shown(_formatted(record))
 
     def given(self, record: logging.LogRecord, name: str, value: Any) -> dict[str, Any]:
         """What is told of a field that `extra` gave."""
-        if name in ("sql", "params") and _is_of_statements(record):
+        if self._kind is _STATEMENTS and name in ("sql", "params"):
             return {}
-        if name == "data" and task_records.is_of_celery(record):
+        if self._kind is _CELERY and name == "data":
             told = task_records.data_of(record)
             return {} if told is None else {name: {field: self._plain(each) for field, each in told.items()}}
         if name == "request" and hasattr(value, "method") and hasattr(value, "path"):
@@ -187,31 +193,32 @@ class _Name(str):
     __repr__ = str.__str__
 
 
-def _is_of_statements(record: logging.LogRecord) -> bool:
-    return f"{record.name}.".startswith(_STATEMENTS)
+@lru_cache(256)
+def _kind(logger: str) -> str:
+    """Whose records these are, if their texts are known to be made of data."""
+    return next((kind for kind in (_STATEMENTS, _CELERY) if f"{logger}.".startswith(kind)), "")
 
 
-def _messages(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
-    """What texts may quote of the exception that the record is about or that is being handled, and its type."""
-    for error in (record.exc_info and record.exc_info[1], sys.exc_info()[1]):
-        for _ in range(_CAUSES):
-            if error is None:
-                break
-            for tell in (repr, str):
-                try:
-                    text = tell(error)
-                except Exception:  # noqa: BLE001, S112 - what cannot be told is in no text
-                    continue
-                if len(text) >= _SHORTEST:
-                    yield text, privacy.brief(error)
-            error = error.__cause__ or error.__context__
+def _messages(error: BaseException | None) -> Iterator[tuple[str, str]]:
+    """What texts may quote of an exception and those that it came of, and their types."""
+    for _ in range(_CAUSES):
+        if error is None:
+            break
+        for tell in (repr, str):
+            try:
+                text = tell(error)
+            except Exception:  # noqa: BLE001, S112 - what cannot be told is in no text
+                continue
+            if len(text) >= _SHORTEST:
+                yield text, privacy.brief(error)
+        error = error.__cause__ or error.__context__
 
 
 def _formatted(record: logging.LogRecord) -> str:
-    message, args = _without_exceptions(record.msg), _without_exceptions(record.args)
-    if message is not record.msg or args is not record.args:
+    message, args = record.msg, record.args
+    if type(message) is not str or (args and not (type(args) is tuple and _SIMPLE.issuperset(map(type, args)))):
         record = copy.copy(record)
-        record.msg, record.args = message, args
+        record.msg, record.args = _without_exceptions(message), _without_exceptions(args)
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001 - arguments that do not fit: the record is worth more than they are
@@ -219,15 +226,13 @@ def _formatted(record: logging.LogRecord) -> str:
 
 
 def _without_exceptions(value: Any, depth: int = 0) -> Any:
-    """The value with the names of exceptions for them; itself where it holds none."""
+    """The value with the names of exceptions for them."""
+    if not value or type(value) in _SIMPLE or depth == _DEEPEST:
+        return value
     if isinstance(value, BaseException):
         return _Name(privacy.brief(value))
-    if depth == _DEEPEST:
-        return value
     if type(value) is dict:
-        inner: Any = {name: _without_exceptions(each, depth + 1) for name, each in value.items()}
-        return inner if any(inner[name] is not each for name, each in value.items()) else value
+        return {name: _without_exceptions(each, depth + 1) for name, each in value.items()}
     if type(value) in (list, tuple, set, frozenset):
-        inner = [_without_exceptions(each, depth + 1) for each in value]
-        return type(value)(inner) if any(a is not b for a, b in zip(inner, value, strict=True)) else value
+        return type(value)(_without_exceptions(each, depth + 1) for each in value)
     return value

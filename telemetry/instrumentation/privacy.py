@@ -103,7 +103,11 @@ def attributes(found: Mapping[str, Any]) -> dict[str, Any]:
         if clean is sanitized:
             kept[name] = sanitized(str(value), str(found.get("db.system.name") or found.get("db.system") or ""))
         elif clean is not None:
-            kept[name] = clean(value) if type(value) is str or clean is _redacted else _each(value, clean)
+            kind = type(value)
+            if kind is str or clean is _redacted:
+                kept[name] = clean(value)
+            else:
+                kept[name] = value if kind is int else _each(value, clean)
     return kept
 
 

@@ -21,11 +21,6 @@ _CONTENT = re.compile(r"\b(?:body|kwargs)\b|Task: %r").search
 _ERROR = re.compile(r"(?:Retry (?:in|at) [^(]*?: )?([^\W\d][\w.]*)\(.*", re.DOTALL)
 
 
-def is_of_celery(record: logging.LogRecord) -> bool:
-    """Whether Celery has made the record."""
-    return f"{record.name}.".startswith("celery.")
-
-
 def data_of(record: logging.LogRecord) -> dict[str, Any] | None:
     """What may be told of the task that the record is about; None where it is about none."""
     data = record.__dict__.get("data")

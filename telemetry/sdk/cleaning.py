@@ -103,12 +103,13 @@ class _Clean(ReadableSpan):
     """A span without what is private, that has lost as much as the one it was made of."""
 
     def __init__(self, span: ReadableSpan, rules: Rules) -> None:
+        attributes = dict(span.attributes or {})
         super().__init__(
-            name=rules.name(span.name, span.attributes or {}),
+            name=rules.name(span.name, attributes),
             context=span.context and _context(span.context, rules),
             parent=span.parent,
             resource=span.resource,
-            attributes=rules.attributes(span.attributes or {}),
+            attributes=rules.attributes(attributes),
             events=[
                 Event(rules.masked(event.name), rules.attributes(event.attributes or {}), event.timestamp)
                 for event in span.events
@@ -141,7 +142,7 @@ class _Clean(ReadableSpan):
 def _context(context: SpanContext, rules: Rules) -> SpanContext:
     """The context without entries of its trace state that hold what is private: those come with a request."""
     found = context.trace_state
-    clean = [(name, value) for name, value in found.items() if rules.masked(value) == value]
+    clean = [(name, value) for name, value in found.items() if rules.masked(value) == value] if found else ()
     if len(clean) == len(found):
         return context
     return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, TraceState(clean))
