@@ -26,7 +26,7 @@ __all__ = ["BEFORE", "OURS", "STOCK", "DjangoInstrumentor", "StockInstrumentor",
 BEFORE = "telemetry.middleware.PrometheusBeforeMiddleware"
 OURS = "telemetry.instrumentation.request_spans.SpanMiddleware"
 STOCK = "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware"
-_SCOPE = "telemetry.instrumentation.spans"
+_SCOPE = "telemetry.instrumentation.spans"  # by which collectors know our spans
 StockInstrumentor: Any = stock.DjangoInstrumentor
 _StockMiddleware: Any = _DjangoMiddleware
 

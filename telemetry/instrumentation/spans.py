@@ -69,7 +69,6 @@ def install(
     Raises:
         ConfigurationError: `excluded_urls` holds what is not a regular expression.
     """
-    off = {"*"} if "*" in disabled else disabled
     failed = failed or _log_once
     requests: Any = DjangoInstrumentor()
     requests.get_middleware, requests.set_middleware = get_middleware, set_middleware
@@ -81,15 +80,15 @@ def install(
         response_hook=response_hook,
         middleware_position=middleware_position,
     )
-    _trace_requests(requests, tracer_provider, wanted=not {"*", "django"} & off)
+    _trace_requests(requests, tracer_provider, wanted=not {"*", "django"} & disabled)
     stand_in(StockInstrumentor, requests)
-    if "*" in off:
+    if "*" in disabled:
         return
     comments = {} if sqlcommenter is None else {"enable_commenter": True, "commenter_options": dict(sqlcommenter)}
     for name in DRIVERS:
-        if name not in off and name not in _installed and (tracer_provider is not None or drivers.stock_is_in(name)):
+        if name not in disabled and (tracer_provider is not None or drivers.stock_is_in(name)):
             _trace_queries(name, tracer_provider, failed, comments)
-    if "celery" not in off and (tracer_provider is not None or task_spans.stock_is_in()):
+    if "celery" not in disabled and (tracer_provider is not None or task_spans.stock_is_in()):
         task_spans.install(tracer_provider, failed)
     if tracer_provider is not None:
         clients.install(tracer_provider, disabled, failed)
@@ -126,6 +125,8 @@ def _trace_requests(requests: DjangoInstrumentor, tracer_provider: TracerProvide
 def _trace_queries(
     name: str, tracer_provider: TracerProvider | None, failed: Failed, options: Mapping[str, Any]
 ) -> None:
+    if name in _installed:
+        return
     try:
         found = drivers.install(name, tracer_provider, failed, options)
     except ImportError:
