@@ -43,6 +43,7 @@ _CAUSES = 5
 _SHORTEST = 4
 """Characters of an exception's message that is looked for in texts; a shorter one is found in too many."""
 _SIMPLE = frozenset({str, int, float, bool})
+_SEQUENCES = frozenset({list, tuple, set, frozenset})
 _TEXTS = (date, time, timedelta, Decimal, UUID)
 
 
@@ -227,12 +228,13 @@ def _formatted(record: logging.LogRecord) -> str:
 
 def _without_exceptions(value: Any, depth: int = 0) -> Any:
     """The value with the names of exceptions for them."""
-    if not value or type(value) in _SIMPLE or depth == _DEEPEST:
-        return value
+    kind = type(value)
     if isinstance(value, BaseException):
         return _Name(privacy.brief(value))
-    if type(value) is dict:
-        return {name: _without_exceptions(each, depth + 1) for name, each in value.items()}
-    if type(value) in (list, tuple, set, frozenset):
-        return type(value)(_without_exceptions(each, depth + 1) for each in value)
+    if kind is dict or kind in _SEQUENCES:
+        if depth == _DEEPEST:
+            return _Name("...")
+        if kind is dict:
+            return {name: _without_exceptions(each, depth + 1) for name, each in value.items()}
+        return kind(_without_exceptions(each, depth + 1) for each in value)
     return value

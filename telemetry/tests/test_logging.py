@@ -267,6 +267,19 @@ class TestExceptions:
         assert shown_as == found["message"]
         assert "s3cret" not in stream.getvalue()
 
+    def test_in_what_is_nested_too_deep_to_be_looked_into(self) -> None:
+        deep: Any = ValueError("s3cret")
+        for _ in range(10):
+            deep = [deep]
+        assert "s3cret" not in shown(msg="%s", args=(deep,), deep=deep)["message"]
+
+    def test_of_those_that_are_false(self) -> None:
+        class Empty(Exception):
+            def __len__(self) -> int:
+                return 0
+
+        assert "s3cret" not in shown(msg="failed: %s", args=(Empty("s3cret"),))["message"]
+
     def test_leave_the_record_to_other_handlers_as_it_was(self) -> None:
         error = ValueError("s3cret")
         record = logging.makeLogRecord({"msg": "failed: %s", "args": (error,)})
