@@ -1,7 +1,7 @@
-"""OpenTelemetry's current context, as it is asked for at every query: by the private names of the API, and only here.
+"""OpenTelemetry's current context, as it is asked for at every query: by a private name of the API, and only here.
 
 `get_current_span()` goes through five functions and an abstract class's `isinstance`, for more than a query's record
-takes. Written against opentelemetry-api 1.45; where the names are others the public way is taken.
+takes. Written against opentelemetry-api 1.45; where the name is another the public way is taken.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from opentelemetry import context as _api
 from opentelemetry.context import Context
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
-from opentelemetry.trace import INVALID_SPAN, SpanContext, get_current_span, propagation
+from opentelemetry.trace import INVALID_SPAN, SpanContext, set_span_in_context
 
-SPAN_KEY: str = getattr(propagation, "_SPAN_KEY", "")
-"""Where a context has its span; empty where that is not known."""
+(SPAN_KEY,) = set_span_in_context(INVALID_SPAN, Context())
+"""Where a context has its span."""
 
 
 def _getter() -> Callable[[], Context]:
@@ -33,7 +33,7 @@ context: Callable[[], Context] = _getter()
 
 def sampled() -> SpanContext | None:
     """The context of the current span where that is sampled."""
-    span: Any = context().get(SPAN_KEY) if SPAN_KEY else get_current_span()
+    span: Any = context().get(SPAN_KEY)
     if span is None or span is INVALID_SPAN:
         return None
     found: SpanContext = span.get_span_context()

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
+from opentelemetry.trace import INVALID_SPAN
 
 from telemetry.catalogue.db import NO, YES, DbCatalogue
-from telemetry.instrumentation._current import sampled
+from telemetry.instrumentation._current import SPAN_KEY, context, sampled
 from telemetry.instrumentation._exemplars import Exemplars
 from telemetry.instrumentation.db._pools import Pools, has_pool
 from telemetry.instrumentation.db.operations import FREQUENT, operation
@@ -114,7 +115,11 @@ class Observer:
             request = current.get()
             if request is not None and request.store is self._store:
                 request.executed(sql, elapsed)
-            span = request.span if request is not None and request.traced else sampled()
+            if request is not None and request.traced:
+                span = request.span
+            else:
+                around = context().get(SPAN_KEY)
+                span = None if around is None or around is INVALID_SPAN else sampled()
             if span is not None:
                 self._exemplars.keep(series, series.key, elapsed, span)
             if rows is not None:

@@ -27,7 +27,7 @@ def span(sampler: Sampler) -> Span:
 
 class TestContext:
     def test_is_not_asked_for_by_functions(self) -> None:
-        """Else the private names have moved, and this is to be written anew."""
+        """Else the private name has moved, and this is to be written anew."""
         runtime: Any = api._RUNTIME_CONTEXT
         assert runtime._current_context.get == _current.context
 
@@ -42,9 +42,7 @@ class TestContext:
 
 
 class TestSampled:
-    @pytest.mark.parametrize("key", [_current.SPAN_KEY, ""], ids=["by private names", "without"])
-    def test_is_a_sampled_spans_context(self, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-        monkeypatch.setattr(_current, "SPAN_KEY", key)
+    def test_is_a_sampled_spans_context(self) -> None:
         remote = NonRecordingSpan(SpanContext(1, 2, True, TraceFlags(1)))
         for each in (span(ALWAYS_ON), remote):
             with use_span(each):
