@@ -46,6 +46,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.view import DefaultAggregation
 from opentelemetry.sdk.trace import (
     ConcurrentMultiSpanProcessor,
+    ReadableSpan,
     SpanProcessor,
     SynchronousMultiSpanProcessor,
     TracerProvider,
@@ -64,6 +65,7 @@ __all__ = [
     "adopt_consumer",
     "advisory_of",
     "ask",
+    "attributes_of",
     "end_batches",
     "exporter_of",
     "inner_collector",
@@ -289,6 +291,11 @@ def set_exporter(processor: BatchSpanProcessor | SimpleSpanProcessor, exporter: 
         processor._batch_processor._exporter = exporter
     else:
         processor.span_exporter = exporter
+
+
+def attributes_of(span: ReadableSpan) -> int:
+    """Which object has a span's attributes: two spans may share it. 0 where the span is not of the SDK's own class."""
+    return id(span._attributes) if type(span) is ReadableSpan else 0
 
 
 def inner_collector(reader: PrometheusMetricReader) -> Any:

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerPr
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
-from telemetry.sdk._private import processors_in, processors_of, set_exporter
+from telemetry.sdk._private import attributes_of, processors_in, processors_of, set_exporter
 from telemetry.sdk.tracing import LazyBatchProcessor
 
 
@@ -44,9 +44,10 @@ class CleaningExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export the cleaned spans; what the exporter answers."""
         clean: list[ReadableSpan] = []
+        known: _Known = {}
         for span in spans:
             try:
-                clean.append(_Clean(span, self._rules))
+                clean.append(_Clean(span, self._rules, known))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with this one, the others go out
                 self._failed("spans.clean", error)
         return self._exporter.export(clean)
@@ -99,17 +100,28 @@ def _name(thing: object) -> str:
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
+_Known = dict[tuple[str, int], tuple[str, dict[str, Any]]]
+"""Of the spans of one export, by name and attributes: both, clean."""
+
+
 class _Clean(ReadableSpan):
     """A span without what is private, that has lost as much as the one it was made of."""
 
-    def __init__(self, span: ReadableSpan, rules: Rules) -> None:
-        attributes = dict(span.attributes or {})
+    def __init__(self, span: ReadableSpan, rules: Rules, known: _Known) -> None:
+        # All spans of a statement share their attributes; `id` tells, as long as the spans are there.
+        told = span.name, attributes_of(span)
+        found = known.get(told)
+        if found is None:
+            attributes = dict(span.attributes or {})
+            found = rules.name(span.name, attributes), rules.attributes(attributes)
+            if told[1]:
+                known[told] = found
         super().__init__(
-            name=rules.name(span.name, attributes),
+            name=found[0],
             context=span.context and _context(span.context, rules),
             parent=span.parent,
             resource=span.resource,
-            attributes=rules.attributes(attributes),
+            attributes=found[1],
             events=[
                 Event(rules.masked(event.name), rules.attributes(event.attributes or {}), event.timestamp)
                 for event in span.events

@@ -101,3 +101,50 @@ class TestCleanExports:
         unknown: list[str] = []
         clean_exports(NoOpTracerProvider(), lambda exporter: pytest.fail("nothing to clean"), unknown.append)
         assert ["opentelemetry.trace.NoOpTracerProvider"] == unknown
+
+
+class TestSharedAttributes:
+    def spans(self) -> list[ReadableSpan]:
+        class Own(ReadableSpan):
+            """Of somebody else: its attributes are not where the SDK's spans have them."""
+
+            def __init__(self, user: str) -> None:
+                super().__init__("work", attributes={})
+                self._user = user
+
+            @property
+            def attributes(self) -> Any:
+                return {"user": self._user}
+
+        one, other = {"user": MAIL}, {"user": "nobody"}
+        found = [ReadableSpan(name, attributes=each) for each in (one, other, one) for name in ("work", MAIL)]
+        return [*found, ReadableSpan("work"), Own("a"), Own(MAIL)]
+
+    def test_together_spans_are_what_they_are_alone(self) -> None:
+        together, alone = InMemorySpanExporter(), InMemorySpanExporter()
+        CleaningExporter(together, privacy, lambda *_: None).export(self.spans())
+        for span in self.spans():
+            CleaningExporter(alone, privacy, lambda *_: None).export([span])
+        expected, found = (
+            [(span.name, dict(span.attributes or {})) for span in exporter.get_finished_spans()]
+            for exporter in (alone, together)
+        )
+        assert expected == found
+        assert MAIL not in repr(found)
+
+    def test_they_are_cleaned_once(self) -> None:
+        asked: list[str] = []
+
+        class Counting:
+            masked, name, description = privacy.masked, privacy.name, privacy.description
+
+            @staticmethod
+            def attributes(found: Any) -> dict[str, Any]:
+                asked.append(found["user"])
+                return privacy.attributes(found)
+
+        shared = {"user": MAIL}
+        rules: Any = Counting
+        exporter = CleaningExporter(InMemorySpanExporter(), rules, lambda *_: None)
+        exporter.export([ReadableSpan("work", attributes=shared) for _ in range(5)])
+        assert [MAIL] == asked

@@ -37,6 +37,7 @@ from opentelemetry.sdk.metrics.view import (
 )
 from opentelemetry.sdk.trace import (
     ConcurrentMultiSpanProcessor,
+    ReadableSpan,
     SpanProcessor,
     SynchronousMultiSpanProcessor,
     TracerProvider,
@@ -46,7 +47,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry
 
 import telemetry.sdk
-from telemetry.sdk._private import INSTRUMENTS, make_room, processors_in, set_exporter, spans_waiting
+from telemetry.sdk._private import INSTRUMENTS, attributes_of, make_room, processors_in, set_exporter, spans_waiting
 
 
 @pytest.fixture
@@ -170,6 +171,15 @@ class TestSpanProcessors:
         for part in (parts[0], inner, parts[2]):
             outer.add_span_processor(part)
         assert parts == processors_in(outer)
+
+    def test_a_span_that_has_ended_has_its_attributes_in_one_object(self) -> None:
+        class Other(ReadableSpan):
+            pass
+
+        shared = {"a": 1}
+        one, two, three = ReadableSpan("x", attributes=shared), ReadableSpan("y", attributes=shared), ReadableSpan("z")
+        assert attributes_of(one) == attributes_of(two) != attributes_of(three)
+        assert 0 == attributes_of(Other("x", attributes=shared))
 
     def test_a_batch_processor_asks_for_its_exporter_at_each_export(self) -> None:
         first, second = InMemorySpanExporter(), InMemorySpanExporter()
