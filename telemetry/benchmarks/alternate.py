@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from telemetry.benchmarks import contenders
-from telemetry.benchmarks.scene import Budget, Outcome, Scene
+from telemetry.benchmarks.scene import UNWATCHED, Budget, Outcome, Scene
 
 _SECONDS = 300
 
@@ -53,11 +53,15 @@ class Result:
     also: dict[str, list[Mapping[str, float]]]
 
     def added(self, contender: str) -> list[float]:
-        """What it adds to the baseline in each round; the whole price where the scene has no baseline."""
+        """What it adds in each round to what nobody watches in its own process or, where that is not told, to the
+        baseline; the whole price where the scene has no baseline.
+        """
         mine = self.prices[contender]
         if self.scene.whole:
             return mine
-        return [price - base for price, base in zip(mine, self.prices[self.scene.contenders[0]], strict=True)]
+        bases = self.prices[self.scene.contenders[0]]
+        also = self.also.get(contender) or [{}] * len(mine)
+        return [price - told.get(UNWATCHED, base) for price, base, told in zip(mine, bases, also, strict=True)]
 
     def ratios(self) -> list[Ratio]:
         """One for each budget of the scene, and for each contender that must cost nothing."""

@@ -8,8 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from time import process_time
+from time import process_time, thread_time
 from typing import Any
+
+UNWATCHED = "unwatched"
+"""What else an outcome may tell: the price of the same operation that nobody watches, in the same process and in turn
+with the watched one. It is what the contender adds to, then: prices differ more between processes than by what watching
+costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +84,37 @@ def timed(operation: Callable[[], object], *, times: int, blocks: int = 15, warm
             operation()
         prices.append((process_time() - start) / times)
     return statistics.median(prices)
+
+
+def in_turn(
+    watched: Callable[[], object], unwatched: Callable[[], object], *, times: int, turns: int, end: Callable[[], object]
+) -> tuple[float, float]:
+    """CPU seconds of each of two operations: the second's median, and on top the median of the differences.
+
+    They take turns of `times` calls each, so short that no disturbance outlasts one unseen by the other; a tenth of
+    the turns more before are not measured. What other threads compute, until `end` has returned, is the first's.
+    """
+
+    def turn(operation: Callable[[], object]) -> float:
+        start = thread_time()
+        for _ in range(times):
+            operation()
+        return (thread_time() - start) / times
+
+    def both(number: int) -> tuple[float, float]:
+        if number % 2:
+            first = turn(watched)
+            return first, turn(unwatched)
+        second = turn(unwatched)
+        return turn(watched), second
+
+    for number in range(turns // 10):
+        both(number)
+    gc.collect()
+    process, mine = process_time(), thread_time()
+    found = [both(number) for number in range(turns)]
+    mine = thread_time() - mine
+    end()
+    others = (process_time() - process - mine) / (turns * times)
+    base = statistics.median(bare for _, bare in found)
+    return base + statistics.median(price - bare for price, bare in found) + others, base

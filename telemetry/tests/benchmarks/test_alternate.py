@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from telemetry.benchmarks.alternate import Result, Unfair, play
-from telemetry.benchmarks.scene import Budget, Outcome, Scene
+from telemetry.benchmarks.scene import UNWATCHED, Budget, Outcome, Scene
 
 
 def scene(*, whole: bool = False, free: tuple[str, ...] = (), at_most: float = 0.5) -> Scene:
@@ -42,6 +42,11 @@ class TestRatio:
     def test_is_of_what_is_added_to_the_first(self) -> None:
         (ratio,) = prices([10, 20, 30], [11, 22, 31], [14, 24, 34], scene()).ratios()
         assert (0.25, 0.25, 0.5) == (ratio.median, ratio.low, ratio.high)
+
+    def test_is_of_what_is_added_in_each_ones_own_process_where_that_is_told(self) -> None:
+        also = {"b": [{UNWATCHED: 9.0}, {UNWATCHED: 18.0}], "c": [{UNWATCHED: 8.0}, {UNWATCHED: 20.0}]}
+        (ratio,) = Result(scene(), {"a": [0, 0], "b": [11, 20], "c": [12, 24]}, also).ratios()
+        assert (0.5, 0.5, 0.5) == (ratio.median, ratio.low, ratio.high)
 
     def test_is_of_whole_prices_where_there_is_nothing_to_add_to(self) -> None:
         (ratio,) = prices([10] * 3, [20] * 3, [40] * 3, scene(whole=True)).ratios()
