@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from telemetry.benchmarks.alternate import Result, Unfair, play
@@ -44,7 +46,10 @@ class TestRatio:
         assert (0.25, 0.25, 0.5) == (ratio.median, ratio.low, ratio.high)
 
     def test_is_of_what_is_added_in_each_ones_own_process_where_that_is_told(self) -> None:
-        also = {"b": [{UNWATCHED: 9.0}, {UNWATCHED: 18.0}], "c": [{UNWATCHED: 8.0}, {UNWATCHED: 20.0}]}
+        also: dict[str, list[Mapping[str, float]]] = {
+            "b": [{UNWATCHED: 9}, {UNWATCHED: 18}],
+            "c": [{UNWATCHED: 8}, {UNWATCHED: 20}],
+        }
         (ratio,) = Result(scene(), {"a": [0, 0], "b": [11, 20], "c": [12, 24]}, also).ratios()
         assert (0.5, 0.5, 0.5) == (ratio.median, ratio.low, ratio.high)
 
