@@ -13,7 +13,7 @@ from telemetry.benchmarks import contenders
 from telemetry.benchmarks.scene import Budget, Outcome, Scene
 
 _CONTENDERS = tuple(each for each in contenders.ALL if each != contenders.THEIRS_MULTI)
-_TIMES, _BLOCKS = 60, 9
+_TIMES, _BLOCKS = 40, 7
 _SCOPE = {
     "type": "http",
     "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -99,6 +99,7 @@ SCENES = (
         ),
         free=(contenders.OURS_DISABLED,),
         rounds=30,
+        seconds=0.8,
     ),
     Scene(
         name="asgi-sync-middleware",
@@ -113,5 +114,6 @@ SCENES = (
         ),
         free=(contenders.OURS_DISABLED,),
         rounds=30,
+        seconds=1.3,
     ),
 )

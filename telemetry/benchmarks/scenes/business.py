@@ -40,6 +40,7 @@ SCENES = tuple(
         unit="µs",
         contenders=(contenders.BARE, contenders.STOCK[0.0], contenders.OURS),
         run=partial(_run, kind=kind),
+        seconds=0.8,
         budgets=(Budget(contenders.OURS, contenders.STOCK[0.0], 0.70, 0.50),)
         if kind == "counter"
         else (Budget(contenders.OURS, contenders.STOCK[0.0]),),

@@ -33,6 +33,7 @@ SCENES = (
         unit="µs",
         contenders=(contenders.BARE, contenders.THEIRS, contenders.OURS),
         run=_run,
+        seconds=0.8,
         budgets=(Budget(contenders.OURS, contenders.THEIRS),),
     ),
 )

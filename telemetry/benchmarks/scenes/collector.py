@@ -90,7 +90,7 @@ SCENES = tuple(
         run=partial(_run, protocol=protocol),
         budgets=tuple(Budget(fault, _UP, 1.25, 1.0) for fault in _FAULTS),
         whole=True,
-        rounds=5,
+        rounds=3,
         seconds=8,
         needs=lambda: "" if Path("/proc/self/statm").exists() else "there is no /proc/self/statm",
     )

@@ -81,8 +81,8 @@ SCENES = tuple(
         contenders=(contenders.BARE, _LEAN, contenders.THEIRS_MULTI, contenders.OURS),
         run=partial(_run, preload=preload, series=series),
         budgets=(Budget(contenders.OURS, contenders.THEIRS_MULTI, *limits),),
-        rounds=5,
-        seconds=2.5,
+        rounds=3,
+        seconds=1.5,
         needs=_needs,
     )
     for name, title, preload, series, limits in (

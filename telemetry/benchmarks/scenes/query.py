@@ -153,6 +153,7 @@ SCENES = (
         unit="µs",
         contenders=_CONTENDERS,
         run=_sqlite,
+        seconds=1.0,
         budgets=_BUDGETS,
         whole=True,
     ),
@@ -165,6 +166,7 @@ SCENES = (
             run=partial(_postgres, driver),
             budgets=_BUDGETS,
             whole=True,
+            seconds=3.0,
             needs=_needs_postgres,
         )
         for driver in DRIVERS

@@ -79,5 +79,6 @@ SCENES = (
         ),
         free=(contenders.OURS_DISABLED,),
         rounds=11,
+        seconds=1.3,
     ),
 )

@@ -131,9 +131,9 @@ SCENES = tuple(
         needs=_needs,
     )
     for name, title, histograms, counters, living, dead, theirs, at_most, wanted, rounds, seconds in (
-        ("scrape-1", "13,800 lines, 1 process", 600, 2400, 1, 0, _STOCK, 0.15, 0.08, 7, 2),
-        ("scrape-8", "13,800 lines, 8 processes", 600, 2400, 8, 0, _MULTI, 0.06, 0.03, 7, 5),
-        ("scrape-64", "13,800 lines, 64 processes", 600, 2400, 64, 0, _MULTI, 0.06, 0.03, 3, 20),
-        ("scrape-dead", "1,000 lines, 64 processes and 1,000 dead", 40, 240, 64, 1000, _MULTI, 0.03, 0.01, 3, 45),
+        ("scrape-1", "13,800 lines, 1 process", 600, 2400, 1, 0, _STOCK, 0.15, 0.08, 7, 1),
+        ("scrape-8", "13,800 lines, 8 processes", 600, 2400, 8, 0, _MULTI, 0.06, 0.03, 7, 3),
+        ("scrape-64", "13,800 lines, 64 processes", 600, 2400, 64, 0, _MULTI, 0.06, 0.03, 3, 15),
+        ("scrape-dead", "1,000 lines, 64 processes and 1,000 dead", 40, 240, 64, 1000, _MULTI, 0.03, 0.01, 2, 40),
     )
 )

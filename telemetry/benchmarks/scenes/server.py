@@ -19,7 +19,7 @@ from telemetry.benchmarks.scene import Budget, Outcome, Scene
 from telemetry.tests.servers.harness import Server, get, gunicorn, total, uvicorn
 
 _CONNECTIONS = 4
-_WARM, _SECONDS = 1, 4
+_WARM, _SECONDS = 1, 3
 _RESPONSES = "django_http_responses_total_by_status_view_method_total"
 
 
@@ -83,7 +83,8 @@ def _scene(name: str, title: str, theirs: str, start: Any, path: str) -> Scene:
         run=partial(_run, start=start, path=path),
         budgets=(Budget(contenders.OURS, theirs), Budget(ten, theirs), Budget(ten, stock)),
         free=(contenders.OURS_DISABLED,),
-        seconds=_WARM + _SECONDS + 3,
+        rounds=5,
+        seconds=_WARM + _SECONDS + 2,
         needs=_needs,
     )
 

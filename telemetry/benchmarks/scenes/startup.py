@@ -29,6 +29,7 @@ SCENES = (
             contenders.OURS_TRACED[0.0],
         ),
         run=_run,
+        seconds=0.5,
         budgets=(Budget(contenders.OURS_TRACED[0.0], contenders.STOCK[0.0]),),
     ),
 )
