@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from telemetry.errors import SpecError
 from telemetry.samples import Key
@@ -44,12 +44,13 @@ class SeriesLimit:
         self._kept: set[Key] = set()
         self._replaced: set[Key] = set()
         self._values: dict[str, set[object]] = {}
+        self._widths: tuple[int, dict[str, int]] = 0, {}
 
     def admit(self, key: Key) -> Key:
         """The key under which a measurement is counted: `key` itself, or one with OVERFLOW in it."""
         if key in self._kept or not key:
             return key
-        names = self._labels or [part[0] for part in key]  # type: ignore[index]
+        names = self._names(key)
         within = key
         for index, name in enumerate(names):
             budget = self._budgets.get(name)
@@ -59,8 +60,7 @@ class SeriesLimit:
                     within = self._replace(within, index)
         if within == key and len(self._kept) < self._series:
             self._kept.add(key)
-            for index, name in enumerate(names):
-                self._values.setdefault(name, set()).add(self._value(key, index))
+            self._note(key, names)
             return key
         if within == key:
             within = self._replace(within, self._widest(names, within))
@@ -69,17 +69,36 @@ class SeriesLimit:
                 self._value(within, index) == OVERFLOW for index in range(len(names))
             ):
                 self._replaced.add(within)
-                for index, name in enumerate(names):
-                    if name in self._budgets and self._value(within, index) != OVERFLOW:
-                        self._values.setdefault(name, set()).add(self._value(within, index))
+                self._note(within, names)
             else:
                 within = self._replace(within, self._widest(names, within))
         return within
 
-    def _widest(self, names: tuple[str, ...] | list[str], key: Key) -> int:
+    def _note(self, key: Key, names: Sequence[str]) -> None:
+        """Remember the values of the labels that have a budget."""
+        for index, name in enumerate(names):
+            if name in self._budgets and self._value(key, index) != OVERFLOW:
+                self._values.setdefault(name, set()).add(self._value(key, index))
+
+    def _widest(self, names: Sequence[str], key: Key) -> int:
         """The label with the most distinct values among those not replaced yet."""
         open_ = [index for index in range(len(names)) if self._value(key, index) != OVERFLOW]
-        return max(open_ or range(len(names)), key=lambda index: len(self._values.get(names[index], ())))
+        widths = self._width_of_labels()
+        return max(open_ or range(len(names)), key=lambda index: widths.get(names[index], 0))
+
+    def _width_of_labels(self) -> dict[str, int]:
+        """How many values each label has, counted when that is first asked: most records never reach a limit."""
+        kept = tuple(self._kept)
+        if self._widths[0] != len(kept):
+            values: dict[str, set[object]] = {}
+            for key in kept:
+                for index, name in enumerate(self._names(key)):
+                    values.setdefault(name, set()).add(self._value(key, index))
+            self._widths = len(kept), {name: len(found) for name, found in values.items()}
+        return self._widths[1] | {name: len(found) for name, found in self._values.items()}
+
+    def _names(self, key: Key) -> Sequence[str]:
+        return self._labels or [part[0] for part in key]  # type: ignore[index]
 
     def _value(self, key: Key, index: int) -> object:
         part = key[index]
