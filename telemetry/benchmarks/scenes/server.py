@@ -84,7 +84,7 @@ def _scene(name: str, title: str, theirs: str, start: Any, path: str) -> Scene:
         budgets=(Budget(contenders.OURS, theirs), Budget(ten, theirs), Budget(ten, stock)),
         free=(contenders.OURS_DISABLED,),
         rounds=5,
-        seconds=_WARM + _SECONDS + 2,
+        seconds=_WARM + _SECONDS + 1.8,
         needs=_needs,
     )
 

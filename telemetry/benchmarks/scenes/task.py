@@ -62,6 +62,7 @@ SCENES = (
             contenders.OURS,
         ),
         run=_run,
+        seconds=1.8,
         budgets=(Budget(contenders.OURS, contenders.STOCK[0.0], 0.60, 0.40),),
     ),
 )
