@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
-from opentelemetry.trace import INVALID_SPAN
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
 from telemetry.catalogue.db import NO, YES, DbCatalogue
 from telemetry.instrumentation._current import SPAN_KEY, context, sampled
@@ -55,6 +55,7 @@ class Observer:
         self._labels: tuple[str, ...] = ()
         self._frequent: dict[str, Histogram] = {}
         self._name: object = self
+        self._unsampled: object = INVALID_SPAN
 
     def attach(self, db: BaseDatabaseWrapper) -> None:
         """See what this connection wrapper executes, and when it connects."""
@@ -119,13 +120,20 @@ class Observer:
                 span = request.span
             else:
                 around = context().get(SPAN_KEY)
-                span = None if around is None or around is INVALID_SPAN else sampled()
+                span = None if around is None or around is self._unsampled else self._sampled(around)
             if span is not None:
                 self._exemplars.keep(series, series.key, elapsed, span)
             if rows is not None:
                 self._tables.rows.add(self._database, rows())
         except Exception as exc:  # noqa: BLE001
             self._tables.guard.failed("db.execute", exc)
+
+    def _sampled(self, around: object) -> SpanContext | None:
+        span = sampled()
+        # As a rule many queries in a row are below the same one. A recording span is not to be kept from its end.
+        if span is None and type(around) is NonRecordingSpan:
+            self._unsampled = around
+        return span
 
     def _key(
         self, cursor: Any, sql: Any, rows: Callable[[], int] | None, exception: BaseException | None

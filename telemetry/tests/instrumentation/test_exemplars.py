@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, use_span
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from telemetry.catalogue.cache import cache_catalogue
@@ -187,6 +187,16 @@ class TestExemplars:
             ask()
         context = span.get_span_context()
         assert {(f"{context.trace_id:032x}", f"{context.span_id:016x}")} == shown(recording)[QUERY]
+
+    def test_queries_beside_requests_are_told_apart_by_their_spans(self, recording: Recording) -> None:
+        """Below one that is not sampled, below a sampled one of another process, and below the first again."""
+        spans = [NonRecordingSpan(SpanContext(7, 8 + flag, True, TraceFlags(flag))) for flag in (0, 1)]
+        for span, expected in zip([*spans, spans[0]], [[], [9, 9], [9, 9]], strict=True):
+            with use_span(span), connection.cursor() as cursor:
+                for statement in ("SELECT 1", "VALUES (1)"):
+                    cursor.execute(statement)
+            found = recording.store.read().tables["db.query.sampled"].exemplars.values()
+            assert expected == [each.span_id for series in found for each in series.values()]
 
 
 class TestExemplarsOfQueries:
