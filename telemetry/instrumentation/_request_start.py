@@ -58,8 +58,10 @@ def _quick(tracer: Any, rules: Rules, start: Start) -> Start | None:
     if make is None:
         return None
     bounds, dropped = _sdk_spans.bounds(tracer.sampler), _sdk_spans.when_dropped(tracer)
-    root, ids = bounds.get(None), tracer.id_generator
+    root, ids, new_context = bounds.get(None), tracer.id_generator, tuple.__new__
     new_trace, new_span = ids.generate_trace_id, ids.generate_span_id
+    if tuple(SpanContext(1, 2, False, _FLAGS[1], _NO_STATE)) != (1, 2, False, _FLAGS[1], _NO_STATE, True):
+        return None
 
     def quick(around: Context, kind: SpanKind, request: HttpRequest) -> Span:
         parent = get_current_span(around).get_span_context() if around else None
@@ -71,11 +73,13 @@ def _quick(tracer: Any, rules: Rules, start: Start) -> Start | None:
             random = _RANDOM if ids.is_trace_id_random() else 0
         if bound is None or not tracer._is_enabled():
             return start(around, kind, request)
-        if trace & _LOW < bound:
-            context = SpanContext(trace, new_span(), False, _FLAGS[random | _SAMPLED], state)
-            return make(name_of(request), around, kind, context, parent, rules.at_beginning(request))
+        sampled = trace & _LOW < bound
+        # What the constructor would check is so: both ids are of generators, or of a valid parent.
+        own = new_context(SpanContext, (trace, new_span(), False, _FLAGS[random | sampled], state, True))
+        if sampled:
+            return make(name_of(request), around, kind, own, parent, rules.at_beginning(request))
         if dropped is not None:
             dropped(parent)
-        return NonRecordingSpan(SpanContext(trace, new_span(), False, _FLAGS[random], state))
+        return NonRecordingSpan(own)
 
     return quick

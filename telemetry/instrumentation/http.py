@@ -11,9 +11,9 @@ from time import perf_counter
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from telemetry.catalogue.http import CLIENT_GONE, INVALID_METHOD, NO, UNNAMED_VIEW, YES, HttpCatalogue
+from telemetry.instrumentation._current import sampled
 from telemetry.instrumentation._exchange import ATTRIBUTE, Exchange
 from telemetry.instrumentation._exemplars import Exemplars
 from telemetry.instrumentation._http_labels import HttpLabels
@@ -295,12 +295,11 @@ class HttpInstrumentation:
     def _find_span(self, request: HttpRequest, exchange: Exchange) -> None:
         try:
             span = span_of(request)
-            if span is None:
-                span = get_current_span()
-            if span is INVALID_SPAN:
-                exchange.traced = True
-            else:
+            if span is not None:
                 exchange.belongs_to(span)
+            else:
+                exchange.span = sampled()
+                exchange.traced = True
         except Exception as exc:  # noqa: BLE001  # any instrumentation may have put its own kind of span there
             self._guard.failed("http.span", exc)
 

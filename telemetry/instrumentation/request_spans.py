@@ -18,12 +18,23 @@ from opentelemetry import context, propagate
 from opentelemetry.instrumentation import wsgi
 from opentelemetry.instrumentation.django import DjangoInstrumentor
 from opentelemetry.instrumentation.propagators import get_global_response_propagator
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    NonRecordingSpan,
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    get_current_span,
+)
 from opentelemetry.trace.propagation import set_span_in_context
 from opentelemetry.util.http import ExcludeList
 
 from telemetry.catalogue.http import CLIENT_GONE
 from telemetry.instrumentation import privacy
+from telemetry.instrumentation._current import SPAN_KEY
+from telemetry.instrumentation._current import context as current_context
 from telemetry.instrumentation._http_values import is_cancelled, may_stay_unread, qualified_name
 from telemetry.instrumentation._request_attributes import Rules
 from telemetry.instrumentation._request_start import starter
@@ -46,7 +57,7 @@ class _Served:
     def __init__(self, span: Span, token: Any) -> None:
         self.span = span
         self.token = token
-        self.recording = span.is_recording()
+        self.recording = type(span) is not NonRecordingSpan and span.is_recording()
         self.exception: BaseException | None = None
         if self.recording:
             self.underway = current.get()
@@ -132,7 +143,7 @@ class SpanMiddleware:
         try:
             if self.excluded is not None and self.excluded.url_disabled(_url(request)):
                 return None
-            kind, parent = _INTERNAL, context.get_current()
+            kind, parent = _INTERNAL, current_context()
             if not parent or get_current_span(parent) is INVALID_SPAN:
                 kind = _SERVER
                 meta = request.META
@@ -143,7 +154,7 @@ class SpanMiddleware:
             if self.tracer is not self._tracer:
                 self._tracer, self._start = self.tracer, starter(self.tracer, self.rules)
             span = self._start(parent, kind, request)
-            token = context.attach(set_span_in_context(span, parent))
+            token = context.attach(context.Context({**parent, SPAN_KEY: span}))
             served = request.__dict__[ATTRIBUTE] = _Served(span, token)
             if self.request_hook is not None:
                 self._call("spans.request_hook", self.request_hook, span, request)
