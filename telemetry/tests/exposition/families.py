@@ -15,7 +15,7 @@ from prometheus_client.utils import floatToGoString
 from telemetry.samples import Exemplar, FamilySamples, HistogramValue, Labels
 from telemetry.spec import Family, FamilyType
 
-NASTY = ("", "plain", "a b", 'say "no"', "back\\slash", "new\nline", "\\n", "a\tb", "ü€𝄞", "{}", "#", ",", "\x00", "5 %s")
+NASTY = ("", "word", "a b", 'say "no"', "back\\slash", "new\nline", "\\n", "a\tb", "ü€𝄞", "{}", "#", ",", "\x00", "5%s")
 EDGES = (0.005, 0.1, 1.0, 2.5, 75.0, 1000.0, 123456.0, 1048576.0, 2.5e7, 1e16, 3e22)
 LABELS = ("alias", "le_", "kind", "view", "z")
 
