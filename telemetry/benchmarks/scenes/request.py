@@ -78,7 +78,7 @@ SCENES = (
             Budget(contenders.OURS_TRACED[1.0], contenders.STOCK[1.0], 0.45, 0.30),
         ),
         free=(contenders.OURS_DISABLED,),
-        rounds=9,
+        rounds=7,
         seconds=1.3,
     ),
 )
