@@ -18,8 +18,10 @@ import copy
 import json
 import logging
 import math
+import operator
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -42,8 +44,10 @@ _DEEPEST = 5
 _CAUSES = 5
 _SHORTEST = 4
 """Characters of an exception's message that is looked for in texts; a shorter one is found in too many."""
+_LONGEST_NUMBER = 2_048
+"""Bits of a whole number."""
 _SIMPLE = frozenset({str, int, float, bool})
-_SEQUENCES = frozenset({list, tuple, set, frozenset})
+_CONTAINERS = (dict, list, tuple, set, frozenset, deque)
 _TEXTS = (date, time, timedelta, Decimal, UUID)
 
 
@@ -140,7 +144,20 @@ class _Texts:
             self._hidden.append((request.path, privacy.path(request.path, captured)))
 
     def message(self, record: logging.LogRecord) -> str:
-        """The record's message."""
+        """The record's message; its type where the message itself cannot be told."""
+        try:
+            return self._message(record)
+        except Exception:  # noqa: BLE001 - logging would print the record as it is, and lose the line
+            return _type(record.msg)
+
+    def given(self, record: logging.LogRecord, name: str, value: Any) -> dict[str, Any]:
+        """What is told of a field that `extra` gave; its type where it cannot be told."""
+        try:
+            return self._given(record, name, value)
+        except Exception:  # noqa: BLE001
+            return {name: _type(value)}
+
+    def _message(self, record: logging.LogRecord) -> str:
         if self._kind is _STATEMENTS:
             # Django's own message quotes the parameters.
             return privacy.sanitized(str(record.__dict__["sql"]) if "sql" in record.__dict__ else _formatted(record))
@@ -148,8 +165,7 @@ class _Texts:
             return privacy.masked(told)
         return self._shown(_formatted(record))
 
-    def given(self, record: logging.LogRecord, name: str, value: Any) -> dict[str, Any]:
-        """What is told of a field that `extra` gave."""
+    def _given(self, record: logging.LogRecord, name: str, value: Any) -> dict[str, Any]:
         if self._kind is _STATEMENTS and name in ("sql", "params"):
             return {}
         if self._kind is _CELERY and name == "data":
@@ -168,7 +184,8 @@ class _Texts:
         if isinstance(value, str):
             return self._shown(str(value))
         if value is None or isinstance(value, (bool, int)):
-            return value
+            # Of a longer number Python makes no text.
+            return value if value is None or value.bit_length() <= _LONGEST_NUMBER else _type(value)
         if isinstance(value, float):
             return value if math.isfinite(value) else str(value)
         if isinstance(value, _TEXTS):
@@ -183,7 +200,7 @@ class _Texts:
                 }
             if isinstance(value, (list, tuple, set, frozenset)):
                 return [self._plain(inner, depth + 1) for inner in value]
-        return f"<{type(value).__module__}.{type(value).__qualname__}>"
+        return _type(value)
 
 
 class _Name(str):
@@ -215,26 +232,34 @@ def _messages(error: BaseException | None) -> Iterator[tuple[str, str]]:
         error = error.__cause__ or error.__context__
 
 
+def _type(value: object) -> str:
+    return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
 def _formatted(record: logging.LogRecord) -> str:
     message, args = record.msg, record.args
-    if type(message) is not str or (args and not (type(args) is tuple and _SIMPLE.issuperset(map(type, args)))):
+    is_plain = type(message) is str and (not args or (type(args) is tuple and _SIMPLE.issuperset(map(type, args))))
+    if not is_plain:
         record = copy.copy(record)
-        record.msg, record.args = _without_exceptions(message), _without_exceptions(args)
+        record.msg = _without_exceptions(message)
     try:
+        if not is_plain:
+            record.args = _without_exceptions(args)
         return record.getMessage()
     except Exception:  # noqa: BLE001 - arguments that do not fit: the record is worth more than they are
         return str(record.msg)
 
 
 def _without_exceptions(value: Any, depth: int = 0) -> Any:
-    """The value with the names of exceptions for them."""
-    kind = type(value)
+    """The value with the names of exceptions for them; the value itself where there are none in it."""
     if isinstance(value, BaseException):
         return _Name(privacy.brief(value))
-    if kind is dict or kind in _SEQUENCES:
-        if depth == _DEEPEST:
-            return _Name("...")
-        if kind is dict:
-            return {name: _without_exceptions(each, depth + 1) for name, each in value.items()}
-        return kind(_without_exceptions(each, depth + 1) for each in value)
-    return value
+    kind = next((kind for kind in _CONTAINERS if isinstance(value, kind)), None)
+    if kind is None:
+        return value
+    if depth == _DEEPEST:
+        return _Name("...")
+    # A pair of each item of a mapping: exceptions may be keys.
+    found = list(value.items() if kind is dict else value)
+    shown = [_without_exceptions(each, depth + (kind is not dict)) for each in found]
+    return value if all(map(operator.is_, found, shown)) else kind(shown)

@@ -16,7 +16,7 @@ from telemetry.instrumentation._shapes import REDACTED
 _KEPT = ("id", "name", "runtime")
 _FORMATTED = ("hostname", "description", "internal", "eta")
 """What else a template of Celery's may show."""
-_RESULT = re.compile(r":? *%\(return_value\)[rs]")
+_RESULT = re.compile(r":? ?%\(return_value\)[rs]")
 _CONTENT = re.compile(r"\b(?:body|kwargs)\b|Task: %r").search
 _ERROR = re.compile(r"(?:Retry (?:in|at) [^(]*?: )?([^\W\d][\w.]*)\(.*", re.DOTALL)
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import defaultdict, deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from telemetry.instrumentation import privacy
 from telemetry.logging import JsonFormatter
 from telemetry.tests.logged import configured, logger, shown, written
+
+
+class Pair(NamedTuple):
+    """As arguments are, that are no plain tuples."""
+
+    left: object
+    right: object
 
 
 @pytest.fixture
@@ -31,6 +39,10 @@ class TestExceptions:
             ("failed: %s", ([1, {"a": (ValueError("s3cret"),)}],), "failed: [1, {'a': (ValueError,)}]"),
             ("failed: %(why)s of %(n)d", ({"why": ValueError("s3cret"), "n": 2},), "failed: ValueError of 2"),
             (ValueError("s3cret"), (), "ValueError"),
+            ("failed: %s", (Pair(ValueError("s3cret"), 1),), "failed: (ValueError, 1)"),
+            ("failed: %s", (defaultdict(int, {ValueError("s3cret"): 1}),), "failed: {ValueError: 1}"),
+            ("failed: %s", (deque([ValueError("s3cret")]),), "failed: deque([ValueError])"),
+            ("kept: %s", (Pair(1, 2),), "kept: Pair(left=1, right=2)"),
         ],
     )
     def test_as_arguments_or_as_the_message(
@@ -96,3 +108,43 @@ class TestExceptions:
         assert shown(msg="failed: %s", args=(Broken(),), exc_info=(Broken, Broken(), None))["message"].endswith(
             "Broken"
         )
+
+
+class Broken:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("s3cret")
+
+    __repr__ = __str__
+
+
+class Mute(dict[str, int]):
+    """Does not say what is in it."""
+
+    def items(self) -> Any:
+        raise RuntimeError
+
+
+class TestWhatCannotBeTold:
+    """A record whose parts cannot be told is written all the same: logging would print it as it is."""
+
+    def test_of_what_extra_gave(self) -> None:
+        found = shown(msg="written", tree={Broken(): 1}, mapping=Mute(a=1), number=10**5000, numbers=[2**64, 2**4096])
+        assert "written" == found["message"]
+        assert "<builtins.dict>" == found["tree"]
+        assert found["mapping"].endswith(".Mute>")
+        assert "<builtins.int>" == found["number"]
+        assert [2**64, "<builtins.int>"] == found["numbers"]
+
+    @pytest.mark.parametrize("name", ["shop", "celery.app.trace"])
+    def test_as_the_message(self, name: str) -> None:
+        found = shown(name=name, msg=Broken(), data={"id": "1", "name": "bill"}, kept="yes")
+        assert f"<{__name__}.Broken>" == found["message"]
+        assert "yes" == found["kept"]
+
+    def test_as_a_statement(self) -> None:
+        assert "yes" == shown(name="django.db.backends", msg="", sql=Broken(), kept="yes")["kept"]
+
+    def test_among_arguments_leaves_the_template(self) -> None:
+        assert "failed: %s" == shown(msg="failed: %s", args=(Mute(),))["message"]
