@@ -49,7 +49,13 @@ def _watched(function: Any) -> Any:
 
 def _watch_ours() -> None:
     """Every function of the middlewares, the instrumentation of HTTP and the store's tables."""
-    for name in ("middleware", "instrumentation.http", "instrumentation._stream", "store.table"):
+    for name in (
+        "middleware",
+        "instrumentation.http",
+        "instrumentation._http_labels",
+        "instrumentation._stream",
+        "store.table",
+    ):
         module = sys.modules.get(f"telemetry.{name}")
         for kind in vars(module).values() if module else ():
             if isinstance(kind, type) and kind.__module__ == f"telemetry.{name}":

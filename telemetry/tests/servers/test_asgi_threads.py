@@ -22,7 +22,7 @@ CLOSING = {"_Stream.close", "_Stream._end", "_Stream.__del__"}
 HANDLING = {
     "HttpInstrumentation.exception",
     "HttpInstrumentation._raised",
-    "HttpInstrumentation._view_name",
+    "HttpLabels.view",
     "Table.add",
 }
 """Django handles every exception in a thread."""
