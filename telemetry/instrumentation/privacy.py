@@ -75,7 +75,7 @@ def configure(
         tuple(patterns),
         exception_messages,
     )
-    is_private.cache_clear()
+    _is_private.cache_clear()
     shows.cache_clear()
     _cleaner.cache_clear()
 
@@ -88,11 +88,16 @@ def sanitized(sql: str, system: str = "") -> str:
     return masked(without_literals(sql, system))
 
 
-@lru_cache(1024)
 def is_private(name: str) -> bool:
     """Whether a value under this name of a header or a field is nobody's business."""
+    # Names may be a client's: of long ones none is kept.
+    return len(name) > _names.LONGEST or _is_private(name)
+
+
+@lru_cache(1024)
+def _is_private(name: str) -> bool:
     parts = _names.parts(name)
-    return len(name) > _names.LONGEST or _rules.are_the_projects(parts) or any(map(_names.is_private, parts))
+    return _rules.are_the_projects(parts) or any(map(_names.is_private, parts))
 
 
 def attributes(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from typing import Any
 
 import pytest
@@ -40,6 +41,13 @@ class TestIsPrivate:
         assert privacy.is_private("Facility-Id")
         assert privacy.is_private("facility_id__in")
         assert not privacy.is_private("facility")
+
+    def test_takes_long_names_for_private_and_keeps_none(self) -> None:
+        # Part of a field's name that a client chose, as of JSON that is logged.
+        name = "f" * 100_000
+        references = sys.getrefcount(name)
+        assert privacy.is_private(name)
+        assert references == sys.getrefcount(name)
 
 
 class TestAttributes:
