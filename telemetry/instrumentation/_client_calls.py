@@ -16,6 +16,7 @@ from typing import Any
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 from opentelemetry.propagate import inject
 from opentelemetry.trace import get_current_span
+from wrapt import FunctionWrapper
 
 from telemetry.instrumentation._stock import is_in
 
@@ -51,11 +52,11 @@ class Calls:
         self.active = True
 
     def begin(
-        self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, client: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Outcome | None, tuple[Any, ...], dict[str, Any]]:
         """Whether the stock code is to be asked, and the arguments to go on with; never raises."""
         try:
-            if self.active and is_http_instrumentation_enabled() and not is_in(self._stock):
+            if self.active and is_http_instrumentation_enabled() and not self._is_theirs(client, method):
                 args, kwargs, headers = self._carry(client, args, kwargs)
                 if not (self._is_quick and _is_dropped()):
                     outcome = Outcome()
@@ -65,6 +66,10 @@ class Calls:
         except Exception as error:  # noqa: BLE001
             self.failed("spans.clients", error)
         return None, args, kwargs
+
+    def _is_theirs(self, client: Any, method: str) -> bool:
+        """Whether somebody has switched the stock one on, for all or (`instrument_client`) for this one alone."""
+        return isinstance(vars(client).get(method), FunctionWrapper) or is_in(self._stock)
 
 
 def _is_dropped() -> bool:
@@ -109,7 +114,7 @@ def guarded(original: Any, stock: Any, calls: Calls) -> Any:
 
         @wraps(original)
         async def call_async(client: Any, *args: Any, **kwargs: Any) -> Any:
-            outcome, args, kwargs = calls.begin(client, args, kwargs)
+            outcome, args, kwargs = calls.begin(client, original.__name__, args, kwargs)
             if outcome is None:
                 return await original(client, *args, **kwargs)
             try:
@@ -128,7 +133,7 @@ def guarded(original: Any, stock: Any, calls: Calls) -> Any:
 
     @wraps(original)
     def call(client: Any, *args: Any, **kwargs: Any) -> Any:
-        outcome, args, kwargs = calls.begin(client, args, kwargs)
+        outcome, args, kwargs = calls.begin(client, original.__name__, args, kwargs)
         if outcome is None:
             return original(client, *args, **kwargs)
         try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import requests
 import urllib3
 from opentelemetry import trace
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, Sampler, SamplingResult
@@ -34,6 +37,10 @@ def nobody_elses() -> None:
 def server() -> Iterator[Server]:
     with serving() as server:
         yield server
+
+
+def urls(traces: Traces) -> list[Any]:
+    return [(span.attributes or {}).get("url.full", (span.attributes or {}).get("http.url")) for span in traces.spans]
 
 
 def work(client: str, server: Server, closed: str) -> None:
@@ -322,6 +329,26 @@ class TestSwitch:
             stock(client).uninstrument()
         assert 200 == CLIENTS[client]("GET", server.url("/200"))
         assert [] == ours.names
+
+    def test_it_may_be_in_for_one_client_alone(self, server: Server) -> None:
+        theirs = Traces()
+        with traced() as ours, httpx.Client() as client, httpx.Client() as other:
+            HTTPXClientInstrumentor.instrument_client(client, tracer_provider=theirs.provider)
+            client.get(server.url("/200"))
+            other.get(server.url("/404"))
+        assert ([server.url("/200")], [server.url("/404")]) == (urls(theirs), urls(ours))
+
+    def test_it_may_be_in_for_one_asynchronous_client_alone(self, server: Server) -> None:
+        theirs = Traces()
+
+        async def call() -> None:
+            async with httpx.AsyncClient() as client:
+                HTTPXClientInstrumentor.instrument_client(client, tracer_provider=theirs.provider)
+                await client.get(server.url("/200"))
+
+        with traced() as ours:
+            asyncio.run(call())
+        assert ([server.url("/200")], []) == (urls(theirs), urls(ours))
 
 
 class TestPrivacy:
