@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+from django.utils import timezone
+
 from telemetry.business.drift import SeverityLevel
 from upstream import alerts, jobs, metrics
 from upstream.detection.comparison import PRODUCTS, compare
@@ -32,7 +34,8 @@ def follow(customer: Customer) -> None:
     waiting = Job.objects.select_for_update().filter(
         customer=customer, name=KIND, status=Job.Status.QUEUED, arguments__end=None
     )
-    if not waiting:
+    # One on hold may be that of a process that is gone, and an hour away.
+    if not waiting.exclude(sent_at=None, due_at__gt=timezone.now()):
         request(customer)
 
 

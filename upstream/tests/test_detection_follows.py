@@ -91,6 +91,18 @@ class TestOneWaits:
         ingest(customer, 1)
         assert [("queued", "2025-01-02"), ("queued", None)] == passes(customer)
 
+    def test_one_on_hold_will_not_do(self, customer: Customer) -> None:
+        detection.request(customer, hold=True)
+        ingest(customer, 1)
+        assert [("queued", None)] * 2 == passes(customer)
+
+    def test_one_that_waits_for_another_attempt_will(self, customer: Customer) -> None:
+        ingest(customer, 1)
+        soon = timezone.now() + datetime.timedelta(seconds=40)
+        Job.objects.filter(name=detection.KIND).update(attempts=1, due_at=soon, sent_at=soon)
+        ingest(customer, 2)
+        assert [("queued", None)] == passes(customer)
+
     def test_another_customers_will_not_do(self, customer: Customer) -> None:
         other = Customer.objects.create(code="other", name="Other")
         ingest(other, 1)
