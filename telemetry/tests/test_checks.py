@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -435,6 +436,12 @@ class TestCommand:
         quiet = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
         assert "telemetry.W011" in check(command=command, DJANGO_SETTINGS_MODULE="", **quiet)
         assert "telemetry.W011" not in check(command=command, DJANGO_SETTINGS_MODULE="upstream.settings.dev", **quiet)
+
+    def test_all_are_in_the_readme(self) -> None:
+        ids = set(re.findall(r'"telemetry\.(W\d+)"', Path(checks.__file__).read_text()))
+        told = set(re.findall(r"`(?:telemetry\.)?(W\d+)`", (CHECKOUT / "README.md").read_text()))
+        assert 15 <= len(ids)
+        assert set() == ids - told
 
 
 def check(*options: str, command: tuple[str, ...] = (sys.executable, "-m", "django"), **environ: str) -> str:
