@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m telemetry.benchmarks", description=__doc__)
     parser.add_argument("scenes", nargs="*", metavar="scene", help=f"of {', '.join(SCENES)} (default: all)")
     parser.add_argument("--rounds", type=int, help="how often each contender plays (default: by scene, 2 to 30)")
-    parser.add_argument("--check", action="store_true", help=f"fail where a ratio is {MARGIN:.0%} above its budget")
+    parser.add_argument("--check", action="store_true", help=f"fail where a ratio is {MARGIN:.0%}% above its budget")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables into this page")
     options = parser.parse_args()
     unknown = sorted(set(options.scenes) - set(SCENES))
