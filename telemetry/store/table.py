@@ -91,7 +91,10 @@ class Table:
             if exemplar is not None and self.layout.exemplars:
                 store.write_exemplar(self, slot, bucket, exemplar)
         finally:
-            lock.release()
+            try:  # noqa: SIM105  # `suppress` costs as much as the lock
+                lock.release()
+            except RuntimeError:  # a handler raised while we waited for it: that exception goes on
+                pass
 
     def histogram(self, key: Key) -> Histogram:
         """One HISTOGRAM series, for whoever records it again and again; the same one at every call.
@@ -144,7 +147,10 @@ class Histogram:
             cells[slot + self._sum] += value
             cells[slot + bucket] += 1.0
         finally:
-            lock.release()
+            try:  # noqa: SIM105  # `suppress` costs as much as the lock
+                lock.release()
+            except RuntimeError:  # a handler raised while we waited for it: that exception goes on
+                pass
 
     def _bind(self) -> int:
         slots = self._table.slots
