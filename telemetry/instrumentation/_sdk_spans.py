@@ -120,6 +120,7 @@ def maker(tracer: Any) -> Make | None:
             "_context": context,
             "_parent": parent,
             "_lock": Lock(),
+            "_resource": tracer.resource,  # another one in a forked child
             "_attributes": kept,
             "_events": made._new_events(),
             "_links": made._new_links(()),

@@ -84,7 +84,7 @@ def _quick(tracer: Any, start: Start) -> Start | None:
     same = dict(vars(made))
     if same.keys() != {*_SPAN.split()} or tuple(SpanContext(1, 2, False)) != (1, 2, False, *_NO_TRACE):
         return None
-    del same["_events"], same["_links"]
+    del same["_events"], same["_links"], same["_resource"]
     kind: Any = type(made)
     ours: Any = _lighter(kind, sdk.ReadableSpan)
     sampled, measure, processor = sampling.Decision.RECORD_AND_SAMPLE, tracer._tracer_metrics, tracer.span_processor
@@ -103,6 +103,7 @@ def _quick(tracer: Any, start: Start) -> Start | None:
             "_context": new_context(SpanContext, (trace_id, new_id(), False, flags, state, True)),
             "_parent": parent,
             "_lock": Lock(),
+            "_resource": tracer.resource,  # another one in a forked child
             "_attributes": attributes if type(attributes) is BoundedAttributes else shared(attributes),
             "_record_end_metrics": measure.start_span(parent, sampled),
             "_start_time": time_ns(),

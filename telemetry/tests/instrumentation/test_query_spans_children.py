@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,15 @@ class TestQuickSpan:
         first, second = started.exporter.get_finished_spans()
         assert first.instrumentation_scope == second.instrumentation_scope
         assert first.resource is second.resource
+
+    def test_of_a_forked_child_has_the_childs_resource(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The SDK gives a child's tracers another `service.instance.id`; ours may have been prepared before."""
+        started = Started(monkeypatch)
+        start, below = starter(started.tracer), trace.set_span_in_context(started.request())
+        if not (child := os.fork()):
+            quick, slow = start("SELECT", below, {}), started.tracer.start_span("SELECT", below)
+            os._exit(vars(quick)["_resource"] is not vars(slow)["_resource"])
+        assert 0 == os.waitpid(child, 0)[1]
 
     def test_shares_nothing_with_the_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
         started = Started(monkeypatch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -154,6 +155,14 @@ class TestQuick:
         kept = dict(exported.attributes or {})
         assert ("items/", "/items/", "page=2") == (kept["http.route"], kept["url.path"], kept["url.query"])
         assert (["happened"], SpanKind.SERVER) == ([event.name for event in exported.events], exported.kind)
+
+    def test_of_a_forked_child_has_the_childs_resource(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        started = Started(monkeypatch, ALWAYS_ON)
+        start = starter(started.tracer, started.rules)
+        if not (child := os.fork()):
+            quick, slow = start(Context(), SpanKind.SERVER, get()), started.slow(Context())
+            os._exit(vars(quick)["_resource"] is not vars(slow)["_resource"])
+        assert 0 == os.waitpid(child, 0)[1]
 
     def test_one_that_is_not_has_an_id_that_others_decide_by(self, monkeypatch: pytest.MonkeyPatch) -> None:
         started = Started(monkeypatch, ParentBasedTraceIdRatio(0.5), id_generator=Counted(HIGH, random=True))
