@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from time import perf_counter
+from types import FunctionType
 from typing import Any
 
+from django.db.backends import utils
 from django.db.backends.utils import CursorWrapper
 from django.db.transaction import TransactionManagementError
 
@@ -26,6 +28,9 @@ def _watched(call: _Method) -> _Method:
     Inside all execute wrappers: what one refuses, repeats or answers by itself is counted as it was executed.
     """
 
+    # Another's method is called: it may do more than Django's.
+    others = type(call) is not FunctionType or call.__globals__ is not vars(utils)
+
     @wraps(call)
     def _execute_with_wrappers(self: Any, sql: Any, params: Any, many: Any, executor: _Method) -> Any:
         db = self.db
@@ -33,7 +38,7 @@ def _watched(call: _Method) -> _Method:
             observers = db.telemetry_observers
         except AttributeError:
             return call(self, sql, params, many, executor)
-        if many or db.execute_wrappers:
+        if many or others or db.execute_wrappers:
             return call(self, sql, params, many, _observed(self, observers, executor))
         # All that Django does where there is no wrapper.
         context = {"connection": db, "cursor": self}

@@ -93,8 +93,37 @@ with Recording():
 assert CursorWrapper._execute_with_wrappers is ours.__wrapped__
 """
 
+WITHIN = """
+from functools import wraps
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
+import django
+django.setup()
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from telemetry.tests.instrumentation.recording import Recording
+
+seen, found = [], CursorWrapper._execute_with_wrappers
+
+@wraps(found)
+def theirs(self, sql, *rest, **more):
+    seen.append(sql)
+    return found(self, sql, *rest, **more)
+
+CursorWrapper._execute_with_wrappers = theirs
+with Recording() as recording, connection.cursor() as cursor:
+    cursor.execute("SELECT 1")
+    assert ["SELECT 1"] == seen, seen
+    assert 1 == sum(recording.values("django_db_execute_total").values())
+assert CursorWrapper._execute_with_wrappers is theirs
+"""
+
 
 class TestClasses:
+    def test_what_was_in_djangos_place_before_ours_is_called(self) -> None:
+        done = subprocess.run([sys.executable, "-c", WITHIN], capture_output=True, text=True, check=False)
+        assert 0 == done.returncode, done.stderr
+
     def test_are_left_as_they_were_found(self) -> None:
         """In a process of its own: in this one others are watching."""
         done = subprocess.run([sys.executable, "-c", RESTORED], capture_output=True, text=True, check=False)
