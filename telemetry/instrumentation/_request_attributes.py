@@ -144,7 +144,8 @@ def _stable(request: HttpRequest) -> dict[str, Any]:
 def _server(host: str, port: Any) -> tuple[str, Any]:
     """Address and port of a `Host` header, and the port that is given where it has none."""
     address, colon, asked = host.rpartition(":")
-    return (address, asked) if colon and asked.isascii() and asked.isdigit() else (host, port)
+    # Not more digits than a port has: this is the client's word, and nobody has checked it yet.
+    return (address, asked) if colon and asked.isascii() and asked.isdigit() and len(asked) < 6 else (host, port)
 
 
 def _traced(request: HttpRequest, names: Sequence[str]) -> dict[str, str]:

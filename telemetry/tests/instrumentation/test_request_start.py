@@ -191,6 +191,15 @@ class TestQuick:
         assert counted("slow") == counted("quick") != []
 
 
+class TestServer:
+    @pytest.mark.parametrize("digits", [6, 20, 5000])
+    def test_a_host_with_more_digits_than_a_port_has_costs_neither_span_nor_export(self, digits: int) -> None:
+        """5,000 digits are too many for `int`, and 20 for OTLP's."""
+        host = "testserver:" + "9" * digits
+        found = Rules(StabilityMode.HTTP).at_beginning(RequestFactory().get("/", headers={"Host": host}))
+        assert 80 == found["server.port"]
+
+
 class TestOtherwise:
     def test_a_sampler_of_the_applications_own_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         sampler = Asked()
