@@ -20,7 +20,10 @@ pytestmark = pytest.mark.slow
 ROWS = 9000
 ENDED = ("completed", "failed")
 
-JOBS = "tell(list(Job.objects.filter(pk__gt=after).values('pk', 'name', 'status', 'attempts', 'error_type')))"
+JOBS = """
+jobs = Job.objects.filter(pk__gt=after).order_by("pk")
+tell(list(jobs.values("pk", "name", "status", "attempts", "error_type")))
+"""
 LAST = "tell(Job.objects.order_by('-pk').values_list('pk', flat=True).first() or 0)"
 NEW = "newcomer"
 RECEIVE = "ingestion.receive(Customer.objects.get(code=who), open(path, 'rb'), 'claims.csv')"
