@@ -24,7 +24,7 @@ _SPAN = """
 """
 _ATTRIBUTES = "_dict _immutable _lock dropped max_value_len maxlen"
 _MOST = 16
-"""More attributes than a span of ours begins with."""
+"""More attributes than a query's span has, or a request's begins with."""
 
 _PARENTS = ((True, True), (True, False), (False, True), (False, False))
 ALL = 1 << 64
@@ -75,14 +75,14 @@ def when_dropped(tracer: Any) -> Callable[[SpanContext | None], object] | None:
     return lambda parent: measure.start_span(parent, drop)
 
 
-def maker(tracer: Any) -> Make | None:
-    """What makes this tracer's sampled spans; None where the tracer is none that is known here, or where each
-    attribute has to be held against its limits.
+def template(tracer: Any, kind: SpanKind = SpanKind.INTERNAL) -> Any:
+    """A span with all that this tracer's spans have in common; None where the tracer or its spans are none that are
+    known here, or where each attribute has to be held against its limits.
     """
     sdk: Any = sys.modules.get("opentelemetry.sdk.trace")
     if sdk is None or type(tracer) is not sdk.Tracer:
         return None
-    limits, processor = tracer._span_limits, tracer.span_processor
+    limits = tracer._span_limits
     most = limits.max_span_attributes
     if limits.max_span_attribute_length is not None or (most is not None and most < _MOST):
         return None
@@ -91,13 +91,24 @@ def maker(tracer: Any) -> Make | None:
         context=INVALID_SPAN_CONTEXT,
         sampler=tracer.sampler,
         resource=tracer.resource,
-        span_processor=processor,
+        span_processor=tracer.span_processor,
+        kind=kind,
         instrumentation_info=tracer.instrumentation_info,
         limits=limits,
         instrumentation_scope=tracer._instrumentation_scope,
     )
+    return made if vars(made).keys() == {*_SPAN.split()} else None
+
+
+def maker(tracer: Any) -> Make | None:
+    """What makes this tracer's sampled spans; None where there is no `template`."""
+    made = template(tracer)
+    if made is None:
+        return None
+    sdk: Any = sys.modules["opentelemetry.sdk.trace"]
+    processor = tracer.span_processor
     same, same_attributes = vars(made), vars(made._attributes)
-    if same.keys() != {*_SPAN.split()} or same_attributes.keys() != {*_ATTRIBUTES.split()}:
+    if same_attributes.keys() != {*_ATTRIBUTES.split()}:
         return None
     span_class, sampled, measure = type(made), sdk.sampling.Decision.RECORD_AND_SAMPLE, tracer._tracer_metrics
     new_attributes, new_span = BoundedAttributes.__new__, object.__new__

@@ -29,14 +29,7 @@ from opentelemetry.trace import (
 )
 
 from telemetry.instrumentation._current import SPAN_KEY
-
-_SPAN = """
-    _attributes _context _end_time _events _instrumentation_info _instrumentation_scope _kind _limits _links _lock
-    _name _parent _record_end_metrics _record_exception _resource _sampler _set_status_on_exception _span_processor
-    _start_time _status _trace_config
-"""
-_MOST = 16
-"""More attributes than a query's span has."""
+from telemetry.instrumentation._sdk_spans import template
 
 Start = Callable[[str, Context, Mapping[str, Any]], Span]
 
@@ -59,31 +52,18 @@ def starter(tracer: Tracer) -> Start:
 
 
 def _quick(tracer: Any, start: Start) -> Start | None:
-    sdk: Any = sys.modules.get("opentelemetry.sdk.trace")
-    if sdk is None or type(tracer) is not sdk.Tracer:
+    made = template(tracer, SpanKind.CLIENT)
+    if made is None:
         return None
-    sampling, sampler, limits = sdk.sampling, tracer.sampler, tracer._span_limits
+    sdk: Any = sys.modules["opentelemetry.sdk.trace"]
+    sampling, sampler = sdk.sampling, tracer.sampler
     if type(sampler).__module__ != sampling.__name__ or not isinstance(sampler, sampling.ParentBased):
         return None
     if sampler._local_parent_sampled is not sampling.ALWAYS_ON:
         return None
-    most = limits.max_span_attributes
-    if limits.max_span_attribute_length is not None or (most is not None and most < _MOST):
+    if tuple(SpanContext(1, 2, False)) != (1, 2, False, *_NO_TRACE):
         return None
-    made = sdk._Span(
-        name="",
-        context=INVALID_SPAN_CONTEXT,
-        sampler=sampler,
-        resource=tracer.resource,
-        span_processor=tracer.span_processor,
-        kind=SpanKind.CLIENT,
-        instrumentation_info=tracer.instrumentation_info,
-        limits=limits,
-        instrumentation_scope=tracer._instrumentation_scope,
-    )
     same = dict(vars(made))
-    if same.keys() != {*_SPAN.split()} or tuple(SpanContext(1, 2, False)) != (1, 2, False, *_NO_TRACE):
-        return None
     del same["_events"], same["_links"], same["_resource"]
     kind: Any = type(made)
     ours: Any = _lighter(kind, sdk.ReadableSpan)
