@@ -6,6 +6,7 @@ import logging
 import random
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ class TestHeldSeries:
             sys.setswitchinterval(interval)
         expected = {(str(number),): [0.0, 0.0, 400.0, 0.0, 1200.0] for number in range(50)}
         assert expected == store.read().tables["times"].series()
+
+    @pytest.mark.parametrize("held", [True, False], ids=["held", "by the table"])
+    def test_waits_for_who_has_the_stores_lock(self, store: Store, held: bool) -> None:
+        """What the test above cannot tell where the interpreter lets no thread in between two cells."""
+        table = store.table(TIMES)
+        observe = table.histogram(("x",)).observe if held else partial(table.observe, ("x",))
+        waiting = threading.Thread(target=observe, args=(1.0,))
+        with store.lock:
+            waiting.start()
+            waiting.join(0.1)
+            assert waiting.is_alive()
+        waiting.join()
+        assert 1 == len(store.read().tables["times"].series())
 
     @pytest.mark.parametrize(
         ("kind", "in_child", "in_parent"),
