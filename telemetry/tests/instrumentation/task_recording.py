@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.app.trace import trace_task
 
 from telemetry.catalogue.tasks import task_catalogue
@@ -20,6 +20,13 @@ IN_FLIGHT, KILLED = "telemetry_tasks_in_flight", "telemetry_task_killed_total"
 REVOKED, REFUSED = "telemetry_task_revoked_total", "telemetry_task_refused_total"
 
 Ends = dict[tuple[str, ...], float]
+
+
+class Calling(Task):  # type: ignore[type-arg]
+    """Runs its tasks by way of `__call__`, for which Celery makes a request out of the first one's contents."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
 
 
 class TaskRecording(Recording):

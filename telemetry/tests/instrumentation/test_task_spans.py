@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import Celery, Task, signals
+from celery import Celery, signals
 from opentelemetry import trace
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -30,7 +30,7 @@ from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from telemetry.instrumentation import clients, privacy, spans, task_spans, task_spans_celery
 from telemetry.sdk.cleaning import CleaningExporter
-from telemetry.tests.instrumentation.task_recording import an_app, run
+from telemetry.tests.instrumentation.task_recording import Calling, an_app, run
 from telemetry.tests.servers.harness import CHECKOUT
 
 SECRET = "claim C-77 of jane@example.com"
@@ -56,13 +56,6 @@ def expects() -> None:
 @app.task(shared=False, name="shop.again", bind=True)
 def again(self: Any) -> None:
     raise self.retry(exc=LookupError(SECRET), countdown=0)
-
-
-class Calling(Task):  # type: ignore[type-arg]
-    """Runs its tasks by way of `__call__`, for which Celery makes a request out of the first one's contents."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(*args, **kwargs)
 
 
 @app.task(shared=False, name="shop.calls", bind=True, base=Calling)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from billiard import common
-from celery import Task, signals
+from celery import signals
 from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from kombu.transport.native_delayed_delivery import calculate_routing_key
@@ -31,6 +31,7 @@ from telemetry.tests.instrumentation.task_recording import (
     SENT,
     STARTED,
     WAIT,
+    Calling,
     TaskRecording,
     an_app,
     run,
@@ -53,13 +54,6 @@ def does(what: Any = None) -> Any:
 @app.task(shared=False, name="shop.again", bind=True, max_retries=2)
 def again(self: Any, why: str = "") -> None:
     raise self.retry(exc=LookupError() if why else None, countdown=0)
-
-
-class Calling(Task):  # type: ignore[type-arg]
-    """Runs its tasks by way of `__call__`, for which Celery makes a request out of the first one's contents."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(*args, **kwargs)
 
 
 @app.task(shared=False, name="shop.calls", bind=True, base=Calling)
